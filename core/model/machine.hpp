@@ -1,0 +1,115 @@
+// MachineSpec: one VM as a hypervisor needs to know it; Machine*: what a hypervisor says of one.
+//
+// Made by the controller from a VmSpec, stored in the runner's files, read by the runner and the hypervisor plugin. It
+// names files by absolute path and holds no secret. The same spec must be given to the target of a migration, with
+// another run_dir: QEMU compares machine types, sizes and slots and refuses a difference.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/model/resources.hpp"
+#include "core/model/vm.hpp"
+
+namespace neonvm {
+
+enum class Accelerator { automatic, kvm, tcg };
+
+struct MachineDisk {
+  std::string id;                 // "root", "d0", …
+  std::string path;               // qcow2 or raw, opened with QEMU's image lock on
+  std::string format;             // "qcow2", "raw"
+  bool read_only = false;
+  bool discard = false;
+};
+
+enum class NetworkKind { none, user, tap };
+
+struct MachineNetwork {
+  NetworkKind kind = NetworkKind::user;
+  std::string mac;                // "02:…"; the same on both sides of a migration
+  std::string tap;                // tap: name of an existing device that the runner's user may open
+  std::vector<Port> forwards;     // user: host port on 127.0.0.1 -> guest port
+  bool restrict_egress = true;    // user: the guest reaches nothing outside (lab-virt.md 3)
+};
+
+struct MachineSpec {
+  std::string name;               // VM name, for process titles and logs
+  std::string uuid;               // SMBIOS uuid
+  std::string run_dir;            // absolute, 0700: sockets and pid file of this runner
+  std::string machine_type;       // "pc-q35-7.2"; empty: the plugin's default, which inspect() then tells
+  Accelerator accelerator = Accelerator::automatic;
+
+  std::uint32_t max_cpus = 1;     // slots
+  std::uint32_t boot_cpus = 1;    // CPUs present at power-on: max_cpus with sysfs, fewer with qmp
+  std::uint32_t online_cpus = 1;  // sysfs: how many the kernel brings up at boot (maxcpus=)
+  CpuScalingMode cpu_mode = CpuScalingMode::sysfs;
+
+  Bytes base_memory{512 * mib};   // fixed part; the plugin may add KiB (TCG, lab-virt.md 0.1)
+  Bytes pluggable_memory{0};      // size of the virtio-mem device; multiple of memory_block
+  Bytes memory_block{2 * mib};
+  Bytes plugged_at_start{0};      // wish for the virtio-mem device from the first moment
+
+  std::string kernel, initrd, cmdline;  // empty kernel: boot from the root disk's firmware
+  std::vector<MachineDisk> disks;
+  std::vector<MachineNetwork> networks;
+  std::string guest_socket;       // host end of the virtio-serial port "tech.neon.guest.0"
+  std::string console_socket;     // host end of the guest's console
+  std::string console_log;        // everything that the console prints is appended here
+  bool incoming = false;          // start paused, waiting for a migration
+  std::vector<std::string> extra_args;  // for experts; appended unchanged
+};
+
+enum class MachinePhase { starting, running, paused, incoming, migrated_away, shut_down, panicked, gone };
+const char* to_string(MachinePhase phase);
+
+struct MachineState {
+  MachinePhase phase = MachinePhase::starting;
+  std::int64_t pid = 0;
+  std::string accelerator;        // "kvm", "tcg"
+  std::string machine_type;
+  std::string version;            // the hypervisor's, "QEMU 7.2.22"
+  std::uint32_t cpus_present = 0; // slots filled; online is the guest's word, not ours
+  Bytes base_memory, plugged_memory, plugged_wish;
+  Duration migration_downtime{};
+};
+
+enum class MigrationState { none, setup, active, switching, completed, failed, cancelled };
+const char* to_string(MigrationState state);
+
+struct MigrationReport {
+  MigrationState state = MigrationState::none;
+  MigrationProgress progress;
+  std::string why;                // of failed
+};
+
+enum class MachineEventKind {
+  memory_changed,     // virtio-mem moved: `memory` is the plugged size now
+  cpus_changed,       // a slot was filled or emptied, or a request for it was refused (why)
+  shutdown_requested, // the guest was told to power off
+  powered_off,        // clean power-off by the guest, or by quit()
+  reset,              // the guest rebooted
+  panicked,           // the guest's kernel panicked
+  paused, resumed,
+  migration,          // `migration` changed
+  gone,               // the process ended; why says how; always the last event
+};
+
+struct MachineEvent {
+  MachineEventKind kind = MachineEventKind::gone;
+  Bytes memory;
+  MigrationReport migration;
+  std::string why;
+};
+
+// What works on this machine, found by trying, not by guessing. `next_step` is for people, empty when it works.
+struct Capability {
+  std::string name;               // "kvm", "virtio-mem", "cpu-unplug", "user-network", "live-migration"
+  bool works = false;
+  std::string detail;
+  std::string next_step;
+};
+
+}  // namespace neonvm

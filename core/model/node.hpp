@@ -1,0 +1,45 @@
+// Node: a place where VMs run, with what it can give; Runner: one process that holds one VM there.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "core/model/instant.hpp"
+#include "core/model/resources.hpp"
+
+namespace neonvm {
+
+struct Node {
+  std::string name;
+  Resources capacity;                // what VMs may be promised in total
+  double watermark = 0.9;            // above this share the scheduler wants VMs to leave; (0, 1]
+  bool schedulable = true;
+  std::map<std::string, std::string> labels;
+};
+
+enum class RunnerRole { source, target };      // target: waits for an incoming migration
+enum class RunnerPhase { starting, running, succeeded, failed };
+
+const char* to_string(RunnerRole role);
+const char* to_string(RunnerPhase phase);
+
+// The wish: hold this VM on that node.
+struct RunnerSpec {
+  std::string vm;
+  std::string vm_uid;
+  std::string node;
+  RunnerRole role = RunnerRole::source;
+  std::string machine;               // MachineSpec as JSON: all that the runner needs, so that it asks nobody
+};
+
+// The facts. A runner is gone when its process and its QEMU are gone.
+struct RunnerStatus {
+  RunnerPhase phase = RunnerPhase::starting;
+  std::string endpoint;              // "unix:/…/runner.sock" or "https://10.0.0.7:25183"; empty: not yet
+  std::int64_t pid = 0;              // local only
+  std::string exit_reason;           // set with succeeded and failed
+  WallTime started{}, ended{};
+};
+
+}  // namespace neonvm

@@ -1,0 +1,50 @@
+// Object: one stored thing, as every orchestrator keeps it: a name, bookkeeping, what is wanted, what is.
+//
+// spec and status are JSON text; wire/model_json turns them into VmSpec, VmStatus, … and back. The spec is written by
+// people and by the agent, the status by the controller only. Modelled on Kubernetes' object metadata.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "core/model/instant.hpp"
+
+namespace neonvm {
+
+enum class Kind { virtual_machine, migration, node, runner };
+
+const char* to_string(Kind kind);  // "VirtualMachine", "VirtualMachineMigration", "Node", "Runner"
+std::optional<Kind> kind_from(std::string_view text);
+
+struct Object {
+  Kind kind = Kind::virtual_machine;
+  std::string ns = "default";
+  std::string name;
+  std::string uid;                     // never used twice, even for a name used again
+  std::uint64_t version = 0;           // changes with every write; 0: not stored yet
+  std::uint64_t generation = 0;        // changes with every write of spec
+  WallTime created{};
+  std::optional<WallTime> deleting;    // somebody asked to delete it; it goes when `finalizers` lets it
+  bool finalizer = false;              // the controller holds it until it has cleaned up
+  std::map<std::string, std::string> labels;
+  std::map<std::string, std::string> annotations;
+  std::string owner_uid;               // a runner's VM, a migration's VM; empty: none
+  std::string spec = "{}";
+  std::string status = "{}";
+};
+
+// What happened to whom, for people: `neonvm events`, Kubernetes Events.
+struct Event {
+  WallTime at{};
+  Kind kind = Kind::virtual_machine;
+  std::string ns = "default";
+  std::string name;
+  bool warning = false;
+  std::string reason;                  // CamelCase, one word: "Scaled", "MigrationFailed"
+  std::string message;
+  std::int64_t revision = 0;           // 0: none
+};
+
+}  // namespace neonvm

@@ -1,0 +1,47 @@
+// The policy door: from what a guest did lately to what it should have.
+//
+// Called by daemon/vm_scaler and simulate, at every sample and whenever the policy asked to be asked again;
+// implemented by plugins/policy-*. Pure: same input, same output, no clock, no memory of its own between calls unless
+// it keeps it per `vm` and the same history gives the same answers. Cost: microseconds; it is called on the agent's
+// thread. Threads: one call at a time per Policy. Failure: an Error keeps the VM at its size and is shown.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "core/model/goal.hpp"
+#include "core/model/instant.hpp"
+#include "core/model/metrics.hpp"
+#include "core/model/resources.hpp"
+#include "core/model/result.hpp"
+#include "core/model/scaling_config.hpp"
+
+namespace neonvm {
+
+// The guest asked for more than its samples show, or refused to shrink.
+struct GuestRequest {
+  Instant at{};
+  Bytes memory;                    // total that it asks for; 0: "more", no amount (upstream's UpscaleRequest)
+};
+
+struct PolicyInput {
+  std::string_view vm;             // stable id, for policies that keep a history
+  Instant now{};
+  std::int64_t wall_seconds = 0;   // seconds since the epoch, UTC, for calendar rules; 0: unknown
+  std::span<const GuestSample> samples;  // oldest first, newest last; may be empty
+  Resources using_now;             // what the VM has
+  Resources min, max;
+  Resources compute_unit;
+  const ScalingConfig* config = nullptr;  // complete: every field set
+  std::optional<GuestRequest> request;
+};
+
+class Policy {
+ public:
+  virtual ~Policy() = default;
+  virtual Result<Goal> decide(const PolicyInput& input) = 0;
+};
+
+}  // namespace neonvm

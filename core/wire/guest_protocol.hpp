@@ -1,0 +1,161 @@
+// Runner <-> guest: the push link between `neonvm runner` and `neonvm monitor`.
+//
+// Carrier: the virtio-serial port "tech.neon.guest.0": a byte stream, no network, survives migration. One JSON object a
+// line, UTF-8, at most `max_line` bytes with its newline; a longer or broken line is dropped with an `error` message
+// and the link goes on. The port has no connection of its own: after every (re)connect, and after a migration, each
+// side may see the tail of an old line; so both discard up to the first newline that is followed by a `hello`, and each
+// side sends `hello` first and again whenever it receives one from a session it does not know.
+//
+// Requests carry an id (> 0, unique in a session); each gets exactly one `reply` with that id, or none when the
+// session ends. Streams (exec, files) are numbered by the id of the request that opened them. Unknown message types and
+// unknown members are ignored: the guest may be older or newer than the host. Bytes in JSON are base64 (RFC 4648).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/model/metrics.hpp"
+#include "core/model/resources.hpp"
+#include "core/model/result.hpp"
+#include "core/model/revision.hpp"
+
+namespace neonvm::wire {
+
+constexpr int guest_protocol_schema = 1;
+constexpr std::size_t max_line = 64 * 1024;
+constexpr const char* guest_port_name = "tech.neon.guest.0";
+
+// {"type":"hello","schema":1,"session":"5f0c…","version":"0.1.0","cpusPresent":4,"cpusOnline":1,"features":["exec"]}
+struct Hello {
+  int schema = guest_protocol_schema;
+  std::string session;            // random per process start; a new one resets ids and streams
+  std::string version;
+  std::uint32_t cpus_present = 0; // guest only
+  std::uint32_t cpus_online = 0;
+  std::vector<std::string> features;
+};
+
+// Guest -> host, at the sampling period and at once with every pressure event.
+// {"type":"sample","sample":{…},"event":"memory"}
+struct SampleMessage {
+  GuestSample sample;             // `at` does not travel: the host stamps it
+  std::string event;              // "": periodic; "cpu", "memory", "io": a PSI trigger fired
+};
+
+// Guest -> host: more memory, before the OOM killer would act. {"type":"wantMemory","memory":"1536Mi","why":"…"}
+struct WantMemory {
+  Bytes memory;                   // total
+  std::string why;
+};
+
+// Host -> guest, answered by Reply with `cpus_online`. {"type":"setCpus","id":7,"count":3,"revision":12}
+struct SetCpus {
+  std::uint64_t id = 0;
+  std::uint32_t count = 1;
+  Revision revision;
+};
+
+// Host -> guest: may you shrink to that? Answered by Reply: ok, or !ok with why and, if known, the floor.
+struct AskConsent {
+  std::uint64_t id = 0;
+  Resources target;
+  Revision revision;
+};
+
+// Host -> guest: you have that now. Answered by Reply.
+struct TellGrown {
+  std::uint64_t id = 0;
+  Resources granted;
+  Revision revision;
+};
+
+struct Reply {
+  std::uint64_t id = 0;
+  bool ok = false;
+  std::string why;
+  std::optional<Bytes> floor;           // of a refused consent: memory it could shrink to
+  std::optional<std::uint32_t> cpus_online;
+  std::optional<int> exit_code;         // of exec, 128 + signal as in a shell
+};
+
+// Host -> guest: run a command. Output comes as StreamData, the end as Reply with exit_code.
+struct Exec {
+  std::uint64_t id = 0;
+  std::vector<std::string> argv;
+  std::map<std::string, std::string> env;
+  bool tty = false;
+  std::uint16_t rows = 24, columns = 80;
+};
+
+enum class Stream { stdin_, stdout_, stderr_, file };
+
+// Either way. `end` closes the stream. {"type":"data","id":7,"stream":"stdout","data":"aGk=","end":false}
+// Flow control: a sender has at most `stream_window` bytes of a stream unacknowledged (Ack).
+constexpr std::size_t stream_window = 256 * 1024;
+constexpr std::size_t stream_chunk = 32 * 1024;
+struct StreamData {
+  std::uint64_t id = 0;
+  Stream stream = Stream::stdout_;
+  std::string bytes;                    // raw here, base64 on the wire
+  bool end = false;
+};
+
+// {"type":"ack","id":7,"stream":"stdout","bytes":32768}: so many more bytes were consumed.
+struct Ack {
+  std::uint64_t id = 0;
+  Stream stream = Stream::stdout_;
+  std::uint64_t bytes = 0;
+};
+
+// {"type":"signal","id":7,"signal":2}
+struct Signal {
+  std::uint64_t id = 0;
+  int signal = 0;
+};
+
+// Files: put opens a stream host -> guest (written to a temporary name, renamed at `end`), get guest -> host.
+struct PutFile {
+  std::uint64_t id = 0;
+  std::string path;
+  std::uint32_t mode = 0600;
+};
+struct GetFile {
+  std::uint64_t id = 0;
+  std::string path;
+};
+
+// Host -> guest: power off in order. Answered by Reply before it starts.
+struct Shutdown {
+  std::uint64_t id = 0;
+};
+
+struct Ping {
+  std::uint64_t id = 0;
+};
+
+// Either way, about a line that could not be read. {"type":"error","error":"…"}
+struct LinkError {
+  std::string error;
+};
+
+// A known envelope with an unknown type: to be ignored, logged once.
+struct UnknownMessage {
+  std::string type;
+};
+
+using GuestMessage = std::variant<Hello, SampleMessage, WantMemory, SetCpus, AskConsent, TellGrown, Reply, Exec, StreamData,
+                                  Ack, Signal, PutFile, GetFile, Shutdown, Ping, LinkError, UnknownMessage>;
+
+Result<GuestMessage> decode_guest_message(std::string_view line);
+std::string encode(const GuestMessage& message);  // one line, newline included
+
+// A sample alone, as traces and the runner protocol carry it.
+std::string encode(const GuestSample& sample);
+Result<GuestSample> decode_guest_sample(std::string_view json);
+
+}  // namespace neonvm::wire

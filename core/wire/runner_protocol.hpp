@@ -1,0 +1,104 @@
+// Controller, agent and CLI <-> runner: everything that is done to one VM goes through its runner.
+//
+// Carrier: a WebSocket at /v1/link on the runner's endpoint (a Unix socket, mode 0600, at the desk; TLS with a token in
+// a cluster). Several peers may hold a link at a time. Text messages, one JSON object each. A peer sends requests
+// {"id":N,"type":T,…}, each answered by exactly one {"type":"reply","id":N,…}; the runner pushes `status` whenever it
+// changed (and once at the start), and, to peers that asked with `subscribe`, `sample` and `want`. All requests are
+// idempotent by their content. Unknown members are ignored, unknown types answered with `unsupported`.
+// exec and console have WebSockets of their own: /v1/exec, /v1/console (see below).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/model/machine.hpp"
+#include "core/model/metrics.hpp"
+#include "core/model/resources.hpp"
+#include "core/model/result.hpp"
+#include "core/model/revision.hpp"
+#include "core/model/vm.hpp"
+
+namespace neonvm::wire {
+
+constexpr int runner_protocol_schema = 1;
+
+// What the runner knows, whole, at every change.
+struct RunnerReport {
+  std::uint64_t sequence = 0;           // grows by one with every report of this runner process
+  std::string vm, runner;
+  MachinePhase phase = MachinePhase::starting;
+  std::string exit_reason;              // set when phase is an end
+  std::int64_t pid = 0;                 // QEMU's
+  std::string accelerator, machine_type, hypervisor_version;
+  std::uint32_t max_cpus = 1;
+  CpuState cpu;                         // actual: online in the guest if it is connected, else slots present
+  MemoryState memory;                   // of the whole VM: base + plugged
+  Revision revision;                    // of the last size that was asked
+  bool resizing = false;                // a resize has not settled yet
+  bool guest_connected = false;
+  std::string guest_version;
+  std::optional<Bytes> guest_floor;     // from the last refused consent
+  MigrationReport migration;
+  std::string incoming_address;         // target: where to migrate to; empty until it listens
+  std::vector<Port> forwards;
+};
+
+struct Subscribe { bool samples = true; };
+// Make the VM so big. Answered when the order was taken; the way there is told by `status`.
+struct Resize { Resources size; Revision revision; };
+struct Consent { Resources target; Revision revision; };    // passed on to the guest
+struct Grown { Resources granted; Revision revision; };     // passed on to the guest
+// Power off in order within `grace`, then harder: guest shutdown, power button, quit, SIGKILL; each step is reported.
+struct Stop { Duration grace{}; };
+struct Listen { MachineState replay; };                     // target; reply.text: the address
+struct MigrateTo { std::string address; MigrationSpec limits; };
+struct CancelMigration {};
+struct Activate {};       // target: the source is known to have stopped; run, and open the forwards
+struct Abandon {};        // target: the migration is off; end this QEMU. Source after completion: end it
+struct GetReport {};
+
+struct RunnerReply {
+  bool ok = false;
+  Code code = Code::internal;           // of !ok
+  std::string why;
+  std::string text;                     // listen: the address
+  std::optional<Bytes> floor;           // consent refused: the memory that the guest could shrink to
+  bool no_guest = false;                // consent, grown: nobody answers in the guest
+};
+
+struct SamplePush { GuestSample sample; std::string event; };
+struct WantPush { Bytes memory; std::string why; };
+
+using RunnerBody = std::variant<RunnerReport, Subscribe, Resize, Consent, Grown, Stop, Listen, MigrateTo, CancelMigration,
+                                Activate, Abandon, GetReport, RunnerReply, SamplePush, WantPush>;
+struct RunnerMessage {
+  std::uint64_t id = 0;                 // 0: a push
+  RunnerBody body;
+};
+
+Result<RunnerMessage> decode_runner_message(std::string_view json);
+std::string encode(const RunnerMessage& message);
+
+// /v1/exec: the first text message is an ExecRequest; then binary messages whose first byte is the stream (0 stdin,
+// 1 stdout, 2 stderr; an empty rest closes it) and text messages {"signal":2} or {"rows":24,"columns":80}; the runner
+// ends with the text message {"exitCode":0} or {"error":"…"}. Also carries files: op "put" and "get" with a path.
+struct ExecRequest {
+  std::string op = "exec";              // "exec", "put", "get"
+  std::vector<std::string> argv;
+  std::string path;
+  std::uint32_t mode = 0600;
+  bool tty = false;
+  std::uint16_t rows = 24, columns = 80;
+};
+Result<ExecRequest> decode_exec_request(std::string_view json);
+std::string encode(const ExecRequest& request);
+struct ExecEnd { int exit_code = 0; std::string error; };
+Result<ExecEnd> decode_exec_end(std::string_view json);
+std::string encode(const ExecEnd& end);
+// /v1/console: binary messages both ways, the guest's console bytes.
+
+}  // namespace neonvm::wire
