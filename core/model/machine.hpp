@@ -23,6 +23,9 @@ struct MachineDisk {
   std::string format;             // "qcow2", "raw"
   bool read_only = false;
   bool discard = false;
+  // Made by the runner when `path` is not there yet: over `backing`, or empty of `size` when that is "". Both unset: must exist.
+  std::string backing;
+  Bytes size;                     // at least so large; 0: as large as the backing image
 };
 
 enum class NetworkKind { none, user, tap };

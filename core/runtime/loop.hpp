@@ -68,6 +68,7 @@ class Loop {
   void on_signals(std::vector<int> signals, std::function<void(int)> task);
   // Level-triggered, until destroyed. priority: also for POLLPRI (PSI triggers) instead of POLLIN.
   [[nodiscard]] FdWatch watch_readable(int fd, std::function<void()> task);
+  [[nodiscard]] FdWatch watch_writable(int fd, std::function<void()> task);
   [[nodiscard]] FdWatch watch_priority(int fd, std::function<void()> task);
 
   // Runs `work` on a worker, then `done` with its result on the loop. `done` is dropped if the loop ends before.
