@@ -1,0 +1,63 @@
+// RunnerLink: the near end of a runner's /v1/link: requests there, reports, samples and wishes back.
+//
+// Used by the agent and the controller, one link a runner each. Loop thread only; callbacks on it too, never from
+// inside a call of ours. Lifetime: after destruction or stop() no callback comes any more, `done`s included.
+// Failure: the link comes back by itself for ever, after 50 ms doubling to 2 s; a runner that is gone is the
+// orchestrator's to tell. A request is answered by exactly one `done`: the runner's reply (which may say !ok),
+// deadline_exceeded, or unavailable when the link is down or went down under way: then the deed may have happened, and
+// asking again is safe, because requests are idempotent by content.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/model/instant.hpp"
+#include "core/model/result.hpp"
+#include "core/runtime/http.hpp"
+#include "core/runtime/loop.hpp"
+#include "core/wire/runner_protocol.hpp"
+
+namespace neonvm::daemon {
+
+struct RunnerLinkOptions {
+  bool subscribe = false;                              // samples and wishes wanted
+  Duration first_retry = std::chrono::milliseconds(50);
+  Duration max_retry = std::chrono::seconds(2);
+  Duration connect_timeout = std::chrono::seconds(5);
+  runtime::HttpClientOptions client;
+};
+
+class RunnerLink {
+ public:
+  struct Callbacks {
+    std::function<void(const wire::RunnerReport&)> report;   // at once after connecting, and at every change
+    std::function<void(const wire::SamplePush&)> sample;     // sample.at is already our loop's time
+    std::function<void(const wire::WantPush&)> want;
+    std::function<void()> connected;
+    std::function<void(const Error&)> lost;                  // once per connection, and for the first failed attempt
+  };
+  using Done = std::function<void(Result<wire::RunnerReply>)>;
+
+  // endpoint: RunnerStatus::endpoint, "unix:/…" or "https://…". A bad one is reported through `lost`, without retries.
+  RunnerLink(runtime::Loop& loop, std::string endpoint, RunnerLinkOptions options, Callbacks callbacks);
+  ~RunnerLink();
+  RunnerLink(const RunnerLink&) = delete;
+  RunnerLink& operator=(const RunnerLink&) = delete;
+
+  void start();
+  void stop();
+  void request(wire::RunnerBody body, Duration timeout, Done done);
+
+  [[nodiscard]] bool is_connected() const;
+  [[nodiscard]] const std::string& endpoint() const;
+  // The last one received, also while the link is down.
+  [[nodiscard]] const std::optional<wire::RunnerReport>& last_report() const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace neonvm::daemon
