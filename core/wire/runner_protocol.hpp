@@ -84,8 +84,10 @@ Result<RunnerMessage> decode_runner_message(std::string_view json);
 std::string encode(const RunnerMessage& message);
 
 // /v1/exec: the first text message is an ExecRequest; then binary messages whose first byte is the stream (0 stdin,
-// 1 stdout, 2 stderr; an empty rest closes it) and text messages {"signal":2} or {"rows":24,"columns":80}; the runner
-// ends with the text message {"exitCode":0} or {"error":"…"}. Also carries files: op "put" and "get" with a path.
+// 1 stdout, 2 stderr; an empty rest closes it) and, from the CLI, guest_protocol's {"type":"signal","id":0,"signal":2}; the
+// runner ends with the text message {"exitCode":0} or {"error":"…"}. Also carries files: op "put" (bytes as stream 0) and
+// "get" (bytes as stream 1) with a path. The runner tells with {"ack":N} that the guest consumed N more bytes of what the
+// CLI sent; the CLI keeps at most stream_window bytes unacknowledged.
 struct ExecRequest {
   std::string op = "exec";              // "exec", "put", "get"
   std::vector<std::string> argv;

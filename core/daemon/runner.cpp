@@ -1,0 +1,248 @@
+#include "core/daemon/runner.hpp"
+
+#include <sys/stat.h>
+
+#include "core/daemon/runner_stopping.hpp"
+#include "core/runtime/log.hpp"
+
+namespace neonvm::daemon {
+
+using runtime::log_info;
+using runtime::log_warning;
+
+namespace {
+
+std::vector<Port> take_forwards(MachineSpec& machine) {
+  std::vector<Port> all;
+  for (MachineNetwork& network : machine.networks) {
+    if (network.kind != NetworkKind::user) continue;
+    all.insert(all.end(), network.forwards.begin(), network.forwards.end());
+    if (machine.incoming) network.forwards.clear();  // the source still holds these ports
+  }
+  return all;
+}
+
+Status make_missing_disks(Hypervisor& hypervisor, const MachineSpec& machine, Deadline deadline) {
+  for (const MachineDisk& disk : machine.disks) {
+    struct stat info {};
+    if (stat(disk.path.c_str(), &info) == 0) continue;
+    if (disk.backing.empty() && disk.size.value == 0) {
+      return Error{Code::not_found, "disk " + disk.id + ": " + disk.path + " does not exist"};
+    }
+    auto made = hypervisor.create_disk(disk.path, disk.backing, disk.size, deadline);
+    // Somebody else may have made it meanwhile: a migration's other side.
+    if (!made && made.error().code != Code::already_exists) return made.error().at("disk " + disk.id);
+  }
+  return {};
+}
+
+using Had = std::pair<bool, Result<std::unique_ptr<Machine>>>;
+
+Had attach_or_start(Hypervisor& hypervisor, const MachineSpec& machine, Duration limit) {
+  const Deadline deadline = std::chrono::steady_clock::now() + limit;
+  auto attached = hypervisor.attach(machine, deadline);
+  if (attached.ok() || attached.error().code != Code::not_found) return {true, std::move(attached)};
+  if (auto disks = make_missing_disks(hypervisor, machine, deadline); !disks) return {false, disks.error()};
+  return {false, hypervisor.start(machine, deadline)};
+}
+
+}  // namespace
+
+Runner::Runner(runtime::Loop& loop, Hypervisor& hypervisor, RunnerSettings settings, runtime::MetricsRegistry& metrics,
+               std::function<void(RunnerStatus)> on_end)
+    : loop_(loop),
+      hypervisor_(hypervisor),
+      settings_(std::move(settings)),
+      metrics_(metrics),
+      on_end_(std::move(on_end)),
+      base_memory_(settings_.machine.base_memory) {
+  forwards_ = take_forwards(settings_.machine);
+  report_.vm = settings_.spec.vm;
+  report_.runner = settings_.name;
+  report_.max_cpus = settings_.machine.max_cpus;
+  const std::uint32_t at_start =
+      settings_.machine.cpu_mode == CpuScalingMode::sysfs ? settings_.machine.online_cpus : settings_.machine.boot_cpus;
+  report_.cpu.asked = MilliCpu{at_start * 1000};
+  report_.memory.asked = base_memory_ + settings_.machine.plugged_at_start;
+  GuestLink::Callbacks callbacks;
+  callbacks.came = [this](const wire::Hello& hello) { guest_came(hello); };
+  callbacks.went = [this](const std::string& why) { guest_went(why); };
+  callbacks.sample = [this](wire::SampleMessage message) { guest_sampled(std::move(message)); };
+  callbacks.want = [this](const wire::WantMemory& want) {
+    log_info("runner", "the guest asks for memory", {{"vm", report_.vm}, {"memory", to_string(want.memory)}, {"why", want.why}});
+    if (audience_) audience_->want({want.memory, want.why});
+  };
+  callbacks.data = [this](const wire::StreamData& data) { if (audience_) audience_->guest_data(data); };
+  callbacks.ack = [this](const wire::Ack& ack) { if (audience_) audience_->guest_ack(ack); };
+  guest_ = std::make_unique<GuestLink>(loop_, settings_.machine.guest_socket, std::move(callbacks));
+}
+
+Runner::~Runner() = default;
+
+void Runner::start() {
+  began_ = loop_.now();
+  loop_.off_loop(
+      [&hypervisor = hypervisor_, machine = settings_.machine, limit = settings_.start_limit] {
+        return std::make_shared<Had>(attach_or_start(hypervisor, machine, limit));
+      },
+      [this](const std::shared_ptr<Had>& had_it) { had(std::move(had_it->second), had_it->first); });
+}
+
+void Runner::had(Result<std::unique_ptr<Machine>> machine, bool attached) {
+  if (!machine) return end(false, machine.error().message);
+  hold_ = std::make_unique<MachineHold>(
+      loop_, std::move(*machine), [this](const MachineEvent& event) { happened(event); },
+      [this](const std::string& why) { end(false, "lost touch with QEMU, which may still run: " + why); });
+  hold_->command(
+      settings_.command_limit, [](Machine& held, Deadline deadline) { return held.inspect(deadline); },
+      [this, attached](const Result<MachineState>& state) {
+        if (state) return learned(*state, attached);
+        log_warning("runner", "cannot inspect the machine", {{"error", state.error().message}});
+      });
+}
+
+void Runner::learned(const MachineState& state, bool attached) {
+  report_.phase = state.phase;
+  report_.pid = state.pid;
+  report_.accelerator = state.accelerator;
+  report_.machine_type = state.machine_type;
+  report_.hypervisor_version = state.version;
+  if (attached) report_.memory.asked = base_memory_ + state.plugged_wish;
+  report_.memory.actual = base_memory_ + state.plugged_memory;
+  report_.memory.settled = report_.memory.actual == report_.memory.asked;
+  if (settings_.machine.cpu_mode == CpuScalingMode::qmp) report_.cpu.actual = MilliCpu{state.cpus_present * 1000};
+  if (!settings_.machine.incoming || attached) report_.forwards = forwards_;
+  log_info("runner", attached ? "took hold of a running VM" : "started the VM",
+           {{"vm", report_.vm}, {"pid", std::to_string(state.pid)}, {"accelerator", state.accelerator},
+            {"ms", std::to_string((loop_.now() - began_) / std::chrono::milliseconds(1))}});
+  if (state.phase != MachinePhase::migrated_away) guest_->start();
+  if (attached) {
+    hold_->command(settings_.command_limit, [](Machine& machine, Deadline deadline) { return machine.migration(deadline); },
+                   [this](const Result<MigrationReport>& now) {
+                     if (now && now->state != MigrationState::none) migration_moved(*now);
+                   });
+  }
+  if (!report_.memory.settled) follow_memory();
+  if (stopping_) press_harder();
+  changed();
+}
+
+void Runner::happened(const MachineEvent& event) {
+  switch (event.kind) {
+    case MachineEventKind::memory_changed:
+      report_.memory.actual = base_memory_ + event.memory;
+      report_.memory.settled = report_.memory.actual == report_.memory.asked;
+      if (report_.memory.settled) report_.memory.why.clear();
+      break;
+    case MachineEventKind::cpus_changed:
+      if (!event.why.empty()) report_.cpu.why = event.why;
+      break;
+    case MachineEventKind::shutdown_requested: break;
+    case MachineEventKind::powered_off:
+      report_.phase = MachinePhase::shut_down;
+      if (cause_.empty()) cause_ = event.why.empty() ? "guest powered off" : event.why, clean_ = true;
+      break;
+    case MachineEventKind::reset: cause_ = "guest rebooted", clean_ = false; break;
+    case MachineEventKind::panicked:
+      report_.phase = MachinePhase::panicked;
+      cause_ = "guest panicked", clean_ = false;
+      break;
+    case MachineEventKind::paused:
+      if (report_.phase == MachinePhase::running) report_.phase = MachinePhase::paused;
+      break;
+    case MachineEventKind::resumed: report_.phase = MachinePhase::running; break;
+    case MachineEventKind::migration: migration_moved(event.migration); break;
+    case MachineEventKind::gone:
+      if (report_.phase == MachinePhase::migrated_away) return end(true, "migrated away");
+      return end(clean_, cause_.empty() ? event.why : cause_);
+  }
+  changed();
+}
+
+void Runner::end(bool success, const std::string& reason) {
+  if (ended_) return;
+  ended_ = true;
+  report_.exit_reason = reason;
+  report_.phase = MachinePhase::gone;
+  ++report_.sequence;
+  if (audience_) audience_->report(report_);
+  log_info("runner", "the VM ended", {{"vm", report_.vm}, {"reason", reason}});
+  RunnerStatus status;
+  status.phase = success ? RunnerPhase::succeeded : RunnerPhase::failed;
+  status.exit_reason = reason;
+  status.ended = loop_.wall();
+  on_end_(status);
+}
+
+// Many things may change in one turn of the loop; the audience hears of them once.
+void Runner::changed() {
+  if (push_pending_ || ended_) return;
+  push_pending_ = true;
+  loop_.post([this] {
+    push_pending_ = false;
+    if (ended_) return;
+    report_.resizing = !report_.cpu.settled || !report_.memory.settled;
+    ++report_.sequence;
+    if (audience_) audience_->report(report_);
+  });
+}
+
+void Runner::guest_came(const wire::Hello& hello) {
+  report_.guest_connected = true;
+  report_.guest_version = hello.version;
+  log_info("runner", "the monitor in the guest answers",
+           {{"vm", report_.vm}, {"version", hello.version}, {"cpus", std::to_string(hello.cpus_online)},
+            {"ms", std::to_string((loop_.now() - began_) / std::chrono::milliseconds(1))}});
+  // A runner that took hold of a VM does not know what was asked of its predecessor: what the guest has, was.
+  if (report_.revision.value == 0 && hello.cpus_online > 0 && report_.cpu.actual.value == 0) {
+    report_.cpu.asked = MilliCpu{hello.cpus_online * 1000};
+  }
+  note_online(hello.cpus_online);
+  drive_cpus();
+  changed();
+}
+
+void Runner::guest_went(const std::string& why) {
+  report_.guest_connected = false;
+  log_warning("runner", "the guest does not answer any more", {{"vm", report_.vm}, {"why", why}});
+  if (audience_) audience_->guest_gone();
+  changed();
+}
+
+void Runner::guest_sampled(wire::SampleMessage message) {
+  if (message.sample.online_cpus > 0 && !cpu_busy_) note_online(message.sample.online_cpus);
+  if (audience_) audience_->sample({std::move(message.sample), std::move(message.event)});
+}
+
+void Runner::request(const wire::RunnerBody& body, Answer answer) {
+  const auto refuse = [&answer](Code code, const std::string& why) {
+    wire::RunnerReply reply;
+    reply.code = code;
+    reply.why = why;
+    answer(reply);
+  };
+  if (std::get_if<wire::GetReport>(&body)) {
+    if (audience_) audience_->report(report_);
+    wire::RunnerReply reply;
+    reply.ok = true;
+    return answer(reply);
+  }
+  if (ended_ || !hold_) return refuse(Code::unavailable, ended_ ? "the VM has ended" : "the VM is not started yet");
+  if (const auto* order = std::get_if<wire::Resize>(&body)) return resize(*order, answer);
+  if (const auto* order = std::get_if<wire::Consent>(&body)) return ask_consent(*order, std::move(answer));
+  if (const auto* order = std::get_if<wire::Grown>(&body)) return tell_grown(*order, std::move(answer));
+  if (const auto* order = std::get_if<wire::Listen>(&body)) return listen(*order, std::move(answer));
+  if (const auto* order = std::get_if<wire::MigrateTo>(&body)) return migrate_to(*order, std::move(answer));
+  if (std::get_if<wire::CancelMigration>(&body)) return cancel_migration(std::move(answer));
+  if (std::get_if<wire::Activate>(&body)) return activate(std::move(answer));
+  if (std::get_if<wire::Abandon>(&body)) return abandon(std::move(answer));
+  if (const auto* order = std::get_if<wire::Stop>(&body)) {
+    stop(order->grace);
+    wire::RunnerReply reply;
+    reply.ok = true;
+    return answer(reply);
+  }
+  refuse(Code::unsupported, "this runner does not know that request");
+}
+
+}  // namespace neonvm::daemon

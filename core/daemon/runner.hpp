@@ -1,0 +1,135 @@
+// Runner: holds one VM. It starts QEMU (or takes hold of one that already runs), makes it as big as it is told, hands
+// on what the guest says, moves it and stops it. `neonvm runner` is this class and nothing else.
+//
+// Spoken to by controller, agent and CLI over wire/runner_protocol. Loop thread only. Lifetime: the VM outlives the
+// runner; a runner that is killed leaves QEMU running, and its successor for the same run_dir attaches. Reads nothing
+// but its RunnerSpec; writes `exit.json` (a RunnerStatus) into run_dir when it ends in order. After a crash everything
+// is rebuilt from QEMU and the guest: the size that QEMU has now is the size that was asked.
+// Failure: ends with an exit reason; only `gone` of the machine counts as the VM's end.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "core/daemon/guest_link.hpp"
+#include "core/daemon/machine_hold.hpp"
+#include "core/model/node.hpp"
+#include "core/ports/hypervisor.hpp"
+#include "core/runtime/loop.hpp"
+#include "core/runtime/metrics_registry.hpp"
+#include "core/wire/runner_protocol.hpp"
+
+namespace neonvm::daemon {
+
+struct RunnerSettings {
+  std::string name;                  // of the runner object
+  RunnerSpec spec;
+  MachineSpec machine;               // decoded spec.machine
+  Duration start_limit = std::chrono::seconds(60);
+  Duration command_limit = std::chrono::seconds(10);
+  Duration guest_limit = std::chrono::seconds(5);
+  Duration memory_quiet = std::chrono::seconds(2);   // nothing moved for so long: the wish has settled
+  Duration default_grace = std::chrono::seconds(10);
+};
+
+class Runner {
+ public:
+  using Answer = std::function<void(wire::RunnerReply)>;
+  // Peers of the runner: told every report, and samples and wants when they subscribed.
+  class Audience {
+   public:
+    virtual ~Audience() = default;
+    virtual void report(const wire::RunnerReport& report) = 0;
+    virtual void sample(const wire::SamplePush& push) = 0;
+    virtual void want(const wire::WantPush& push) = 0;
+    virtual void guest_data(const wire::StreamData& data) = 0;
+    virtual void guest_ack(const wire::Ack& ack) = 0;
+    virtual void guest_gone() = 0;
+  };
+
+  // on_end: the machine is gone (or could not be had); the status says how. Called once.
+  Runner(runtime::Loop& loop, Hypervisor& hypervisor, RunnerSettings settings, runtime::MetricsRegistry& metrics,
+         std::function<void(RunnerStatus)> on_end);
+  ~Runner();
+
+  void start();
+  // Ends the VM in order within grace, then harder; the end comes by on_end.
+  void stop(Duration grace);
+  void set_audience(Audience* audience) { audience_ = audience; }
+  // Every request of the protocol but Subscribe, which is the audience's. `answer` is called exactly once.
+  void request(const wire::RunnerBody& body, Answer answer);
+
+  [[nodiscard]] const wire::RunnerReport& report() const { return report_; }
+  [[nodiscard]] GuestLink& guest() { return *guest_; }
+  [[nodiscard]] const RunnerSettings& settings() const { return settings_; }
+
+ private:
+  struct Stopping;
+
+  // runner.cpp
+  void had(Result<std::unique_ptr<Machine>> machine, bool attached);
+  void learned(const MachineState& state, bool attached);
+  void happened(const MachineEvent& event);
+  void end(bool success, const std::string& reason);
+  void changed();
+  void guest_came(const wire::Hello& hello);
+  void guest_went(const std::string& why);
+  void guest_sampled(wire::SampleMessage message);
+
+  // runner_resize.cpp
+  void resize(const wire::Resize& order, const Answer& answer);
+  void drive_cpus();
+  void cpus_answered(const Result<wire::Reply>& reply, std::uint32_t wanted);
+  void note_online(std::uint32_t online);
+  void drive_memory();
+  void follow_memory();
+  void memory_stands(const Result<MemoryState>& state);
+  [[nodiscard]] bool migrating() const;
+
+  // runner_migrate.cpp
+  void listen(const wire::Listen& order, Answer answer);
+  void migrate_to(const wire::MigrateTo& order, Answer answer);
+  void cancel_migration(Answer answer);
+  void activate(Answer answer);
+  void abandon(Answer answer);
+  void migration_moved(const MigrationReport& now);
+  void open_forward(const Port& port, Instant give_up);
+
+  // runner_stop.cpp
+  void press_harder();
+  void ask_consent(const wire::Consent& order, Answer answer);
+  void tell_grown(const wire::Grown& order, Answer answer);
+
+  runtime::Loop& loop_;
+  Hypervisor& hypervisor_;
+  RunnerSettings settings_;
+  runtime::MetricsRegistry& metrics_;
+  std::function<void(RunnerStatus)> on_end_;
+  Audience* audience_ = nullptr;
+  std::unique_ptr<MachineHold> hold_;
+  std::unique_ptr<GuestLink> guest_;
+  wire::RunnerReport report_;
+  std::vector<Port> forwards_;             // opened once the VM runs here
+  std::string cause_;                      // what ended the machine, before `gone` comes
+  bool clean_ = false;                     // ... and whether that was a clean end
+  bool ended_ = false;
+  bool push_pending_ = false;
+  Bytes base_memory_;
+  Instant began_{};
+
+  bool cpu_busy_ = false;                  // one request to the guest or QEMU at a time
+  runtime::Timer cpu_retry_;
+  Duration cpu_backoff_{};
+  bool memory_busy_ = false;
+  runtime::Timer memory_timer_;
+  Duration memory_poll_{};
+  bool deferred_ = false;                  // asked during a migration, to be driven after it
+
+  std::unique_ptr<Stopping> stopping_;
+  std::set<std::unique_ptr<runtime::Timer>> forward_timers_;
+};
+
+}  // namespace neonvm::daemon

@@ -1,0 +1,112 @@
+#include "core/daemon/runner_door.hpp"
+
+#include "core/daemon/runner_session.hpp"
+#include "core/runtime/log.hpp"
+
+namespace neonvm::daemon {
+
+RunnerDoor::RunnerDoor(runtime::Loop& loop, runtime::HttpServer& server, Runner& runner,
+                       runtime::MetricsRegistry& metrics)
+    : loop_(loop), runner_(runner), metrics_(metrics) {
+  runner_.set_audience(this);
+  server.route("GET", "/v1/status", [this](const runtime::HttpRequest&, runtime::Responder respond) {
+    wire::RunnerMessage message{0, runner_.report()};
+    respond({200, {{"content-type", "application/json"}}, wire::encode(message) + "\n"});
+  });
+  server.route("GET", "/metrics", [this](const runtime::HttpRequest&, runtime::Responder respond) {
+    respond({200, {{"content-type", "text/plain; version=0.0.4"}}, metrics_.text()});
+  });
+  server.channel("/v1/link", [this](const runtime::HttpRequest&, const ChannelPtr& channel) { open_link(channel); });
+  server.channel("/v1/exec", [this](const runtime::HttpRequest&, const ChannelPtr& channel) { open_exec(channel); });
+  server.channel("/v1/console", [this](const runtime::HttpRequest&, const ChannelPtr& channel) { open_console(channel); });
+}
+
+RunnerDoor::~RunnerDoor() {
+  *alive_ = false;
+  runner_.set_audience(nullptr);
+}
+
+void RunnerDoor::push(const wire::RunnerBody& body, bool samples_only) {
+  const std::string text = wire::encode(wire::RunnerMessage{0, body});
+  for (auto& [id, peer] : peers_) {
+    if (!samples_only || peer.samples) peer.channel->send(text);
+  }
+}
+
+void RunnerDoor::report(const wire::RunnerReport& report) {
+  push(report, false);
+  const runtime::Labels vm{{"vm", report.vm}};
+  metrics_.gauge("neonvm_runner_cpus_asked", "CPUs that the VM was asked to have", vm).set(report.cpu.asked.cpus());
+  metrics_.gauge("neonvm_runner_cpus_actual", "CPUs that the VM has", vm).set(report.cpu.actual.cpus());
+  metrics_.gauge("neonvm_runner_memory_asked_bytes", "Memory that the VM was asked to have", vm)
+      .set(static_cast<double>(report.memory.asked.value));
+  metrics_.gauge("neonvm_runner_memory_actual_bytes", "Memory that the VM has", vm)
+      .set(static_cast<double>(report.memory.actual.value));
+  metrics_.gauge("neonvm_runner_guest_connected", "1 if the monitor in the guest answers", vm)
+      .set(report.guest_connected ? 1 : 0);
+}
+
+void RunnerDoor::sample(const wire::SamplePush& sample) { push(sample, true); }
+void RunnerDoor::want(const wire::WantPush& want) { push(want, true); }
+
+void RunnerDoor::open_link(const ChannelPtr& channel) {
+  const std::uint64_t id = ++last_peer_;
+  peers_[id] = Peer{channel, false};
+  channel->on_message([this, alive = alive_, id](const runtime::ChannelMessage& message) {
+    if (*alive) link_message(id, message);
+  });
+  channel->on_closed([this, alive = alive_, id](const Error&) {
+    if (*alive) peers_.erase(id);
+  });
+  channel->send(wire::encode(wire::RunnerMessage{0, runner_.report()}));
+}
+
+void RunnerDoor::link_message(std::uint64_t peer, const runtime::ChannelMessage& message) {
+  const auto found = peers_.find(peer);
+  if (found == peers_.end()) return;
+  auto decoded = wire::decode_runner_message(message.data);
+  const std::uint64_t id = decoded ? decoded->id : 0;
+  const auto answer = [this, alive = alive_, peer, id](const wire::RunnerReply& reply) {
+    if (!*alive) return;
+    const auto still = peers_.find(peer);
+    if (still != peers_.end()) still->second.channel->send(wire::encode(wire::RunnerMessage{id, reply}));
+  };
+  wire::RunnerReply reply;
+  if (!decoded) {
+    reply.code = decoded.error().code;
+    reply.why = decoded.error().message;
+    return answer(reply);
+  }
+  if (const auto* wish = std::get_if<wire::Subscribe>(&decoded->body)) {
+    found->second.samples = wish->samples;
+    reply.ok = true;
+    return answer(reply);
+  }
+  runner_.request(decoded->body, answer);
+}
+
+void RunnerDoor::open_console(const ChannelPtr& channel) {
+  const std::uint64_t id = ++last_peer_;
+  consoles_[id] = channel;
+  if (!console_) {
+    SocketStream::Callbacks callbacks;
+    callbacks.bytes = [this](std::string_view bytes) {
+      for (auto& [peer, listener] : consoles_) listener->send_binary(std::string(bytes));
+    };
+    console_ = std::make_unique<SocketStream>(loop_, runner_.settings().machine.console_socket, std::move(callbacks));
+    console_->start();
+  }
+  channel->on_message([this, alive = alive_](const runtime::ChannelMessage& message) {
+    if (*alive && console_) console_->write(message.data);
+  });
+  channel->on_closed([this, alive = alive_, id](const Error&) {
+    if (!*alive) return;
+    consoles_.erase(id);
+    // Deferred: the stream may be the one that is just delivering to this channel.
+    loop_.post([this, alive] {
+      if (*alive && consoles_.empty()) console_.reset();
+    });
+  });
+}
+
+}  // namespace neonvm::daemon

@@ -1,0 +1,154 @@
+// The runner's two parts in a migration. Who decides is the controller (decide/migration); here are the deeds.
+#include "core/daemon/runner.hpp"
+#include "core/runtime/log.hpp"
+
+namespace neonvm::daemon {
+
+using runtime::log_info;
+using runtime::log_warning;
+
+namespace {
+
+wire::RunnerReply reply_from(const Status& status) {
+  wire::RunnerReply reply;
+  reply.ok = status.ok();
+  if (!status) {
+    reply.code = status.error().code;
+    reply.why = status.error().message;
+  }
+  return reply;
+}
+
+// The source lets go of its ports when it has stopped, which is a moment before or after the target runs.
+constexpr Duration forward_patience = std::chrono::seconds(10);
+constexpr Duration forward_retry = std::chrono::milliseconds(50);
+
+}  // namespace
+
+void Runner::listen(const wire::Listen& order, Answer answer) {
+  if (!report_.incoming_address.empty()) {
+    wire::RunnerReply reply;
+    reply.ok = true;
+    reply.text = report_.incoming_address;
+    return answer(reply);
+  }
+  hold_->command(settings_.start_limit,
+                 [replay = order.replay](Machine& machine, Deadline deadline) { return machine.listen(replay, deadline); },
+                 [this, answer = std::move(answer), replay = order.replay](const Result<std::string>& address) {
+                   if (!address) return answer(reply_from(address.error()));
+                   report_.incoming_address = *address;
+                   report_.memory.asked = base_memory_ + replay.plugged_wish;
+                   changed();
+                   wire::RunnerReply reply;
+                   reply.ok = true;
+                   reply.text = *address;
+                   answer(reply);
+                 });
+}
+
+void Runner::migrate_to(const wire::MigrateTo& order, Answer answer) {
+  if (migrating() || report_.phase == MachinePhase::migrated_away) {
+    wire::RunnerReply reply;  // the same order again, from a controller that did not hear our answer
+    reply.ok = true;
+    return answer(reply);
+  }
+  report_.migration = {};
+  report_.migration.state = MigrationState::setup;
+  changed();
+  hold_->command(settings_.command_limit,
+                 [order](Machine& machine, Deadline deadline) {
+                   return machine.migrate_to(order.address, order.limits, deadline);
+                 },
+                 [this, answer = std::move(answer)](const Status& status) {
+                   if (!status) {
+                     MigrationReport failed;
+                     failed.state = MigrationState::failed;
+                     failed.why = status.error().message;
+                     migration_moved(failed);
+                   }
+                   answer(reply_from(status));
+                 });
+}
+
+void Runner::cancel_migration(Answer answer) {
+  hold_->command(settings_.command_limit,
+                 [](Machine& machine, Deadline deadline) { return machine.cancel_migration(deadline); },
+                 [answer = std::move(answer)](const Status& status) { answer(reply_from(status)); });
+}
+
+void Runner::migration_moved(const MigrationReport& now) {
+  const MigrationState before = report_.migration.state;
+  report_.migration = now;
+  changed();
+  if (now.state == before) return;
+  log_info("runner", "migration", {{"vm", report_.vm}, {"state", to_string(now.state)}, {"why", now.why}});
+  const bool is_source = !settings_.machine.incoming || report_.phase == MachinePhase::running;
+  if (now.state == MigrationState::completed && is_source && report_.phase != MachinePhase::incoming) {
+    report_.phase = MachinePhase::migrated_away;
+    guest_->stop();
+    // The target needs these ports now, and this QEMU stays until the controller has seen the target run.
+    for (const Port& port : report_.forwards) {
+      hold_->command(settings_.command_limit,
+                     [port](Machine& machine, Deadline deadline) { return machine.remove_forward(port, deadline); },
+                     [](const Status&) {});
+    }
+    report_.forwards.clear();
+  }
+  if ((now.state == MigrationState::failed || now.state == MigrationState::cancelled) && deferred_) {
+    deferred_ = false;
+    drive_cpus();
+    drive_memory();
+  }
+}
+
+void Runner::activate(Answer answer) {
+  hold_->command(settings_.command_limit, [](Machine& machine, Deadline deadline) { return machine.resume(deadline); },
+                 [this, answer = std::move(answer)](const Status& status) {
+                   if (!status) return answer(reply_from(status));
+                   report_.phase = MachinePhase::running;
+                   if (report_.forwards.empty()) {
+                     for (const Port& port : forwards_) open_forward(port, loop_.now() + forward_patience);
+                   }
+                   // The new QEMU's virtio-mem may be asked for another size than the stream brought.
+                   memory_poll_ = Duration::zero();
+                   follow_memory();
+                   changed();
+                   answer(reply_from(status));
+                 });
+}
+
+void Runner::open_forward(const Port& port, Instant give_up) {
+  hold_->command(settings_.command_limit,
+                 [port](Machine& machine, Deadline deadline) { return machine.add_forward(port, deadline); },
+                 [this, port, give_up](const Status& status) {
+                   if (status) {
+                     report_.forwards.push_back(port);
+                     return changed();
+                   }
+                   if (loop_.now() >= give_up) {
+                     log_warning("runner", "a port of this host could not be opened for the VM",
+                                 {{"port", std::to_string(port.host)}, {"error", status.error().message}});
+                     return;
+                   }
+                   auto timer = std::make_unique<runtime::Timer>();
+                   runtime::Timer& slot = *timer;
+                   forward_timers_.insert(std::move(timer));
+                   slot = loop_.after(forward_retry, [this, port, give_up] { open_forward(port, give_up); });
+                 });
+}
+
+void Runner::abandon(Answer answer) {
+  const bool never_ran = report_.phase == MachinePhase::incoming || report_.phase == MachinePhase::starting ||
+                         report_.phase == MachinePhase::paused;
+  if (report_.phase != MachinePhase::migrated_away && !(settings_.machine.incoming && never_ran)) {
+    wire::RunnerReply reply;
+    reply.code = Code::failed_precondition;
+    reply.why = std::string("this VM is ") + to_string(report_.phase) + " here; stop it instead";
+    return answer(reply);
+  }
+  if (never_ran) cause_ = "the migration to here was called off";
+  hold_->command(settings_.command_limit, [](Machine& machine, Deadline deadline) { return machine.kill(deadline); },
+                 [answer = std::move(answer)](const Status& status) { answer(reply_from(status)); });
+}
+
+}  // namespace neonvm::daemon
