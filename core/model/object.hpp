@@ -8,8 +8,10 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "core/model/instant.hpp"
+#include "core/model/result.hpp"
 
 namespace neonvm {
 
@@ -17,6 +19,9 @@ enum class Kind { virtual_machine, migration, node, runner };
 
 const char* to_string(Kind kind);  // "VirtualMachine", "VirtualMachineMigration", "Node", "Runner"
 std::optional<Kind> kind_from(std::string_view text);
+
+// Names are DNS labels (RFC 1123): they become host names, file names and Kubernetes names. Errors say what is allowed.
+Status check_name(std::string_view name);
 
 struct Object {
   Kind kind = Kind::virtual_machine;

@@ -4,7 +4,8 @@
 // memory held here in bytes instead of slots. What a desk adds (a port on the host, a policy's name) lives in
 // annotations, so that one manifest works in both places.
 //
-// Fixed while the VM runs: everything but cpu.use, memory.use, scaling and restart_policy. validate() states the rest.
+// Fixed once the VM exists: what forbidden_changes() names. Never fixed: cpu.use, memory.use, scaling, restart_policy and
+// stopped. What is in neither (kernel, node_selector, grace, …) counts from the next start. violations() states the rest.
 #pragma once
 
 #include <cstdint>

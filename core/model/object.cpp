@@ -1,0 +1,43 @@
+#include "core/model/object.hpp"
+
+namespace neonvm {
+namespace {
+
+bool is_alphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+
+Error bad_name(std::string_view name, const char* why) {
+  std::string shown(name.substr(0, 80));
+  return Error{Code::invalid_argument, "name \"" + shown + "\" " + why +
+                                           "; give 1 to 63 of a-z, 0-9 and '-', with a letter or digit at both ends"};
+}
+
+}  // namespace
+
+const char* to_string(Kind kind) {
+  switch (kind) {
+    case Kind::virtual_machine: return "VirtualMachine";
+    case Kind::migration: return "VirtualMachineMigration";
+    case Kind::node: return "Node";
+    case Kind::runner: return "Runner";
+  }
+  return "VirtualMachine";
+}
+
+std::optional<Kind> kind_from(std::string_view text) {
+  for (const Kind kind : {Kind::virtual_machine, Kind::migration, Kind::node, Kind::runner}) {
+    if (text == to_string(kind)) return kind;
+  }
+  return std::nullopt;
+}
+
+Status check_name(std::string_view name) {
+  if (name.empty()) return bad_name(name, "is empty");
+  if (name.size() > 63) return bad_name(name, "is too long");
+  for (const char c : name) {
+    if (!is_alphanumeric(c) && c != '-') return bad_name(name, "has a character that a name may not have");
+  }
+  if (name.front() == '-' || name.back() == '-') return bad_name(name, "begins or ends with '-'");
+  return {};
+}
+
+}  // namespace neonvm
