@@ -55,15 +55,16 @@ Runner::Runner(runtime::Loop& loop, Hypervisor& hypervisor, RunnerSettings setti
       settings_(std::move(settings)),
       metrics_(metrics),
       on_end_(std::move(on_end)),
-      base_memory_(settings_.machine.base_memory) {
+      shape_(decide::shape_of(settings_.machine, "")) {
   forwards_ = take_forwards(settings_.machine);
   report_.vm = settings_.spec.vm;
   report_.runner = settings_.name;
   report_.max_cpus = settings_.machine.max_cpus;
-  const std::uint32_t at_start =
-      settings_.machine.cpu_mode == CpuScalingMode::sysfs ? settings_.machine.online_cpus : settings_.machine.boot_cpus;
-  report_.cpu.asked = MilliCpu{at_start * 1000};
-  report_.memory.asked = base_memory_ + settings_.machine.plugged_at_start;
+  const MachineSpec& machine = settings_.machine;
+  facts_.slots_filled = machine.boot_cpus;
+  facts_.cpus_online = machine.cpu_mode == CpuScalingMode::sysfs ? machine.online_cpus : machine.boot_cpus;
+  facts_.plugged_wish = machine.plugged_at_start;
+  facts_.asked = {MilliCpu{facts_.cpus_online * 1000}, machine.base_memory + machine.plugged_at_start};
   GuestLink::Callbacks callbacks;
   callbacks.came = [this](const wire::Hello& hello) { guest_came(hello); };
   callbacks.went = [this](const std::string& why) { guest_went(why); };
@@ -107,10 +108,12 @@ void Runner::learned(const MachineState& state, bool attached) {
   report_.accelerator = state.accelerator;
   report_.machine_type = state.machine_type;
   report_.hypervisor_version = state.version;
-  if (attached) report_.memory.asked = base_memory_ + state.plugged_wish;
-  report_.memory.actual = base_memory_ + state.plugged_memory;
-  report_.memory.settled = report_.memory.actual == report_.memory.asked;
-  if (settings_.machine.cpu_mode == CpuScalingMode::qmp) report_.cpu.actual = MilliCpu{state.cpus_present * 1000};
+  shape_ = decide::shape_of(settings_.machine, state.accelerator);
+  facts_.phase = state.phase;
+  facts_.slots_filled = state.cpus_present;
+  // What QEMU was asked for is what our predecessor was told; of CPUs only the guest knows.
+  if (attached && !size_known_) facts_.asked.memory = decide::total_for(shape_, state.plugged_wish);
+  note_memory(state.plugged_memory, state.plugged_wish);
   if (!settings_.machine.incoming || attached) report_.forwards = forwards_;
   log_info("runner", attached ? "took hold of a running VM" : "started the VM",
            {{"vm", report_.vm}, {"pid", std::to_string(state.pid)}, {"accelerator", state.accelerator},
@@ -122,21 +125,14 @@ void Runner::learned(const MachineState& state, bool attached) {
                      if (now && now->state != MigrationState::none) migration_moved(*now);
                    });
   }
-  if (!report_.memory.settled) follow_memory();
   if (stopping_) press_harder();
-  changed();
+  drive();
 }
 
 void Runner::happened(const MachineEvent& event) {
   switch (event.kind) {
-    case MachineEventKind::memory_changed:
-      report_.memory.actual = base_memory_ + event.memory;
-      report_.memory.settled = report_.memory.actual == report_.memory.asked;
-      if (report_.memory.settled) report_.memory.why.clear();
-      break;
-    case MachineEventKind::cpus_changed:
-      if (!event.why.empty()) report_.cpu.why = event.why;
-      break;
+    case MachineEventKind::memory_changed: note_memory(event.memory, facts_.plugged_wish); break;
+    case MachineEventKind::cpus_changed: break;  // the answer to our order says more
     case MachineEventKind::shutdown_requested: break;
     case MachineEventKind::powered_off:
       report_.phase = MachinePhase::shut_down;
@@ -156,7 +152,8 @@ void Runner::happened(const MachineEvent& event) {
       if (report_.phase == MachinePhase::migrated_away) return end(true, "migrated away");
       return end(clean_, cause_.empty() ? event.why : cause_);
   }
-  changed();
+  facts_.phase = report_.phase;
+  drive();
 }
 
 void Runner::end(bool success, const std::string& reason) {
@@ -181,7 +178,6 @@ void Runner::changed() {
   loop_.post([this] {
     push_pending_ = false;
     if (ended_) return;
-    report_.resizing = !report_.cpu.settled || !report_.memory.settled;
     ++report_.sequence;
     if (audience_) audience_->report(report_);
   });
@@ -194,23 +190,24 @@ void Runner::guest_came(const wire::Hello& hello) {
            {{"vm", report_.vm}, {"version", hello.version}, {"cpus", std::to_string(hello.cpus_online)},
             {"ms", std::to_string((loop_.now() - began_) / std::chrono::milliseconds(1))}});
   // A runner that took hold of a VM does not know what was asked of its predecessor: what the guest has, was.
-  if (report_.revision.value == 0 && hello.cpus_online > 0 && report_.cpu.actual.value == 0) {
-    report_.cpu.asked = MilliCpu{hello.cpus_online * 1000};
-  }
+  if (!size_known_ && hello.cpus_online > 0) facts_.asked.cpu = MilliCpu{hello.cpus_online * 1000};
+  size_known_ = true;
+  facts_.guest_connected = true;
   note_online(hello.cpus_online);
-  drive_cpus();
-  changed();
+  drive();
 }
 
 void Runner::guest_went(const std::string& why) {
   report_.guest_connected = false;
+  facts_.guest_connected = false;
   log_warning("runner", "the guest does not answer any more", {{"vm", report_.vm}, {"why", why}});
   if (audience_) audience_->guest_gone();
-  changed();
+  drive();
 }
 
 void Runner::guest_sampled(wire::SampleMessage message) {
-  if (message.sample.online_cpus > 0 && !cpu_busy_) note_online(message.sample.online_cpus);
+  // While an order is open its answer says it better: this sample may be older.
+  if (message.sample.online_cpus > 0 && !facts_.online.open) note_online(message.sample.online_cpus);
   if (audience_) audience_->sample({std::move(message.sample), std::move(message.event)});
 }
 

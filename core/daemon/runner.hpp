@@ -16,6 +16,7 @@
 
 #include "core/daemon/guest_link.hpp"
 #include "core/daemon/machine_hold.hpp"
+#include "core/decide/resize.hpp"
 #include "core/model/node.hpp"
 #include "core/ports/hypervisor.hpp"
 #include "core/runtime/loop.hpp"
@@ -81,10 +82,11 @@ class Runner {
 
   // runner_resize.cpp
   void resize(const wire::Resize& order, const Answer& answer);
-  void drive_cpus();
-  void cpus_answered(const Result<wire::Reply>& reply, std::uint32_t wanted);
+  void drive();                            // asks decide/resize what is next, does it, reports
+  void do_order(const decide::ResizeOrder& order);
+  void order_answered(const decide::ResizeOrder& order, const std::optional<std::string>& failure);
   void note_online(std::uint32_t online);
-  void drive_memory();
+  void note_memory(Bytes plugged, Bytes wish);
   void follow_memory();
   void memory_stands(const Result<MemoryState>& state);
   [[nodiscard]] bool migrating() const;
@@ -117,16 +119,15 @@ class Runner {
   bool clean_ = false;                     // ... and whether that was a clean end
   bool ended_ = false;
   bool push_pending_ = false;
-  Bytes base_memory_;
   Instant began_{};
 
-  bool cpu_busy_ = false;                  // one request to the guest or QEMU at a time
-  runtime::Timer cpu_retry_;
-  Duration cpu_backoff_{};
-  bool memory_busy_ = false;
+  decide::MachineShape shape_;
+  decide::ResizeFacts facts_;
+  bool size_known_ = false;                // somebody told us a size, or we know what our predecessor was told
+  runtime::Timer resize_timer_;
+  bool memory_asked_ = false;              // a question where the memory stands is open
   runtime::Timer memory_timer_;
   Duration memory_poll_{};
-  bool deferred_ = false;                  // asked during a migration, to be driven after it
 
   std::unique_ptr<Stopping> stopping_;
   std::set<std::unique_ptr<runtime::Timer>> forward_timers_;

@@ -37,8 +37,9 @@ void Runner::listen(const wire::Listen& order, Answer answer) {
                  [this, answer = std::move(answer), replay = order.replay](const Result<std::string>& address) {
                    if (!address) return answer(reply_from(address.error()));
                    report_.incoming_address = *address;
-                   report_.memory.asked = base_memory_ + replay.plugged_wish;
-                   changed();
+                   facts_.asked.memory = decide::total_for(shape_, replay.plugged_wish);
+                   note_memory(replay.plugged_memory, replay.plugged_wish);
+                   drive();
                    wire::RunnerReply reply;
                    reply.ok = true;
                    reply.text = *address;
@@ -94,11 +95,10 @@ void Runner::migration_moved(const MigrationReport& now) {
     }
     report_.forwards.clear();
   }
-  if ((now.state == MigrationState::failed || now.state == MigrationState::cancelled) && deferred_) {
-    deferred_ = false;
-    drive_cpus();
-    drive_memory();
-  }
+  facts_.phase = report_.phase;
+  drive();  // what was asked during the copy waited for this
+  if (!facts_.memory_moving) return;
+  follow_memory();
 }
 
 void Runner::activate(Answer answer) {
@@ -110,9 +110,9 @@ void Runner::activate(Answer answer) {
                      for (const Port& port : forwards_) open_forward(port, loop_.now() + forward_patience);
                    }
                    // The new QEMU's virtio-mem may be asked for another size than the stream brought.
-                   memory_poll_ = Duration::zero();
+                   facts_.phase = report_.phase;
                    follow_memory();
-                   changed();
+                   drive();
                    answer(reply_from(status));
                  });
 }
