@@ -31,6 +31,7 @@ struct RunnerSpec {
   std::string node;
   RunnerRole role = RunnerRole::source;
   std::string machine;               // MachineSpec as JSON: all that the runner needs, so that it asks nobody
+  bool attach_only = false;          // successor of a runner that vanished: take hold of its QEMU or end, start nothing
 };
 
 // The facts. A runner is gone when its process and its QEMU are gone.
@@ -39,6 +40,8 @@ struct RunnerStatus {
   std::string endpoint;              // "unix:/…/runner.sock" or "https://10.0.0.7:25183"; empty: not yet
   std::int64_t pid = 0;              // local only
   std::string exit_reason;           // set with succeeded and failed
+  bool vm_ended = false;             // set with succeeded and failed: its QEMU is known to be gone. false: it may still
+                                     // run, and a successor with the same run_dir takes hold of it
   WallTime started{}, ended{};
 };
 
