@@ -40,9 +40,9 @@ struct RunnerStatus {
   std::string endpoint;              // "unix:/…/runner.sock" or "https://10.0.0.7:25183"; empty: not yet
   std::int64_t pid = 0;              // local only
   std::string exit_reason;           // set with succeeded and failed
+  WallTime started{}, ended{};
   bool vm_ended = false;             // set with succeeded and failed: its QEMU is known to be gone. false: it may still
                                      // run, and a successor with the same run_dir takes hold of it
-  WallTime started{}, ended{};
 };
 
 }  // namespace neonvm
