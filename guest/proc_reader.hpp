@@ -1,0 +1,42 @@
+// ProcReader: reads the files behind a GuestSample and keeps what the next reading is compared with.
+//
+// Called by guest/monitor. Threads: one. Lifetime: holds the files open, so that a look costs one pread each. Failure:
+// a file that is not there (no PSI in this kernel) is an absent number in the sample, said once in missing().
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/model/metrics.hpp"
+#include "guest/file_text.hpp"
+#include "guest/procfs.hpp"
+
+namespace neonvm::guest {
+
+enum class Look { whole, memory_only };  // memory_only: meminfo, vmstat and memory pressure; the quick look
+
+class ProcReader {
+ public:
+  explicit ProcReader(const std::string& root = "/proc", Look look = Look::whole);
+
+  // Rates are over the time since the call before. `now` becomes the sample's `at`.
+  GuestSample sample(Instant now);
+  [[nodiscard]] std::vector<std::string> missing() const;
+
+ private:
+  struct Source {
+    std::string path;
+    Fd fd;
+    std::string text;
+  };
+  std::string_view read(Source& source);
+
+  std::array<Source, 7> sources_;
+  double ticks_;
+  std::optional<ProcReading> before_;
+  Instant before_at_{};
+};
+
+}  // namespace neonvm::guest
