@@ -38,10 +38,11 @@ Status make_missing_disks(Hypervisor& hypervisor, const MachineSpec& machine, De
 
 using Had = std::pair<bool, Result<std::unique_ptr<Machine>>>;
 
-Had attach_or_start(Hypervisor& hypervisor, const MachineSpec& machine, Duration limit) {
+Had attach_or_start(Hypervisor& hypervisor, const MachineSpec& machine, bool attach_only, Duration limit) {
   const Deadline deadline = std::chrono::steady_clock::now() + limit;
   auto attached = hypervisor.attach(machine, deadline);
   if (attached.ok() || attached.error().code != Code::not_found) return {true, std::move(attached)};
+  if (attach_only) return {false, Error{Code::not_found, "the QEMU of a runner that vanished is gone too"}};
   if (auto disks = make_missing_disks(hypervisor, machine, deadline); !disks) return {false, disks.error()};
   return {false, hypervisor.start(machine, deadline)};
 }
@@ -83,17 +84,23 @@ Runner::~Runner() = default;
 void Runner::start() {
   began_ = loop_.now();
   loop_.off_loop(
-      [&hypervisor = hypervisor_, machine = settings_.machine, limit = settings_.start_limit] {
-        return std::make_shared<Had>(attach_or_start(hypervisor, machine, limit));
+      [&hypervisor = hypervisor_, machine = settings_.machine, only = settings_.spec.attach_only,
+       limit = settings_.start_limit] {
+        return std::make_shared<Had>(attach_or_start(hypervisor, machine, only, limit));
       },
       [this](const std::shared_ptr<Had>& had_it) { had(std::move(had_it->second), had_it->first); });
 }
 
 void Runner::had(Result<std::unique_ptr<Machine>> machine, bool attached) {
-  if (!machine) return end(false, machine.error().message);
+  if (!machine) {
+    // Only a clear answer tells that no QEMU of ours is left behind.
+    const Code code = machine.error().code;
+    const bool may_run = attached || code == Code::already_exists || code == Code::deadline_exceeded;
+    return end(false, machine.error().message, !may_run);
+  }
   hold_ = std::make_unique<MachineHold>(
       loop_, std::move(*machine), [this](const MachineEvent& event) { happened(event); },
-      [this](const std::string& why) { end(false, "lost touch with QEMU, which may still run: " + why); });
+      [this](const std::string& why) { end(false, "lost touch with QEMU: " + why, false); });
   hold_->command(
       settings_.command_limit, [](Machine& held, Deadline deadline) { return held.inspect(deadline); },
       [this, attached](const Result<MachineState>& state) {
@@ -149,14 +156,14 @@ void Runner::happened(const MachineEvent& event) {
     case MachineEventKind::resumed: report_.phase = MachinePhase::running; break;
     case MachineEventKind::migration: migration_moved(event.migration); break;
     case MachineEventKind::gone:
-      if (report_.phase == MachinePhase::migrated_away) return end(true, "migrated away");
-      return end(clean_, cause_.empty() ? event.why : cause_);
+      if (report_.phase == MachinePhase::migrated_away) return end(true, "migrated away", true);
+      return end(clean_, cause_.empty() ? event.why : cause_, true);
   }
   facts_.phase = report_.phase;
   drive();
 }
 
-void Runner::end(bool success, const std::string& reason) {
+void Runner::end(bool success, const std::string& reason, bool vm_ended) {
   if (ended_) return;
   ended_ = true;
   report_.exit_reason = reason;
@@ -167,6 +174,7 @@ void Runner::end(bool success, const std::string& reason) {
   RunnerStatus status;
   status.phase = success ? RunnerPhase::succeeded : RunnerPhase::failed;
   status.exit_reason = reason;
+  status.vm_ended = vm_ended;
   status.ended = loop_.wall();
   on_end_(status);
 }

@@ -74,7 +74,7 @@ class Runner {
   void had(Result<std::unique_ptr<Machine>> machine, bool attached);
   void learned(const MachineState& state, bool attached);
   void happened(const MachineEvent& event);
-  void end(bool success, const std::string& reason);
+  void end(bool success, const std::string& reason, bool vm_ended);
   void changed();
   void guest_came(const wire::Hello& hello);
   void guest_went(const std::string& why);
