@@ -26,6 +26,8 @@ struct MachineDisk {
   // Made by the runner when `path` is not there yet: over `backing`, or empty of `size` when that is "". Both unset: must exist.
   std::string backing;
   Bytes size;                     // at least so large; 0: as large as the backing image
+
+  friend bool operator==(const MachineDisk&, const MachineDisk&) = default;
 };
 
 enum class NetworkKind { none, user, tap };
@@ -36,6 +38,8 @@ struct MachineNetwork {
   std::string tap;                // tap: name of an existing device that the runner's user may open
   std::vector<Port> forwards;     // user: host port on 127.0.0.1 -> guest port
   bool restrict_egress = true;    // user: the guest reaches nothing outside (lab-virt.md 3)
+
+  friend bool operator==(const MachineNetwork&, const MachineNetwork&) = default;
 };
 
 struct MachineSpec {
@@ -63,6 +67,8 @@ struct MachineSpec {
   std::string console_log;        // everything that the console prints is appended here
   bool incoming = false;          // start paused, waiting for a migration
   std::vector<std::string> extra_args;  // for experts; appended unchanged
+
+  friend bool operator==(const MachineSpec&, const MachineSpec&) = default;
 };
 
 enum class MachinePhase { starting, running, paused, incoming, migrated_away, shut_down, panicked, gone };
@@ -77,6 +83,8 @@ struct MachineState {
   std::uint32_t cpus_present = 0; // slots filled; online is the guest's word, not ours
   Bytes base_memory, plugged_memory, plugged_wish;
   Duration migration_downtime{};
+
+  friend bool operator==(const MachineState&, const MachineState&) = default;
 };
 
 enum class MigrationState { none, setup, active, switching, completed, failed, cancelled };
@@ -86,6 +94,8 @@ struct MigrationReport {
   MigrationState state = MigrationState::none;
   MigrationProgress progress;
   std::string why;                // of failed
+
+  friend bool operator==(const MigrationReport&, const MigrationReport&) = default;
 };
 
 enum class MachineEventKind {
@@ -105,6 +115,8 @@ struct MachineEvent {
   Bytes memory;
   MigrationReport migration;
   std::string why;
+
+  friend bool operator==(const MachineEvent&, const MachineEvent&) = default;
 };
 
 // What works on this machine, found by trying, not by guessing. `next_step` is for people, empty when it works.
@@ -113,6 +125,8 @@ struct Capability {
   bool works = false;
   std::string detail;
   std::string next_step;
+
+  friend bool operator==(const Capability&, const Capability&) = default;
 };
 
 }  // namespace neonvm

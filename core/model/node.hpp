@@ -16,6 +16,8 @@ struct Node {
   double watermark = 0.9;            // above this share the scheduler wants VMs to leave; (0, 1]
   bool schedulable = true;
   std::map<std::string, std::string> labels;
+
+  friend bool operator==(const Node&, const Node&) = default;
 };
 
 enum class RunnerRole { source, target };      // target: waits for an incoming migration
@@ -32,6 +34,8 @@ struct RunnerSpec {
   RunnerRole role = RunnerRole::source;
   std::string machine;               // MachineSpec as JSON: all that the runner needs, so that it asks nobody
   bool attach_only = false;          // successor of a runner that vanished: take hold of its QEMU or end, start nothing
+
+  friend bool operator==(const RunnerSpec&, const RunnerSpec&) = default;
 };
 
 // The facts. A runner is gone when its process and its QEMU are gone.
@@ -43,6 +47,8 @@ struct RunnerStatus {
   WallTime started{}, ended{};
   bool vm_ended = false;             // set with succeeded and failed: its QEMU is known to be gone. false: it may still
                                      // run, and a successor with the same run_dir takes hold of it
+
+  friend bool operator==(const RunnerStatus&, const RunnerStatus&) = default;
 };
 
 }  // namespace neonvm

@@ -38,6 +38,8 @@ struct Object {
   std::string owner_uid;               // a runner's VM, a migration's VM; empty: none
   std::string spec = "{}";
   std::string status = "{}";
+
+  friend bool operator==(const Object&, const Object&) = default;
 };
 
 // What happened to whom, for people: `neonvm events`, Kubernetes Events.
@@ -50,6 +52,8 @@ struct Event {
   std::string reason;                  // CamelCase, one word: "Scaled", "MigrationFailed"
   std::string message;
   std::int64_t revision = 0;           // 0: none
+
+  friend bool operator==(const Event&, const Event&) = default;
 };
 
 }  // namespace neonvm

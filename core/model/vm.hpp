@@ -27,11 +27,15 @@ enum class Protocol { tcp, udp };
 
 struct CpuRange {
   MilliCpu min{1000}, use{1000}, max{1000};
+
+  friend bool operator==(const CpuRange&, const CpuRange&) = default;
 };
 
 struct MemoryRange {
   Bytes min{512 * mib}, use{512 * mib}, max{512 * mib};
   Bytes slot_size{128 * mib};  // granularity of every size; multiple of 8 MiB
+
+  friend bool operator==(const MemoryRange&, const MemoryRange&) = default;
 };
 
 struct Port {
@@ -39,10 +43,14 @@ struct Port {
   std::uint16_t guest = 0;
   std::uint16_t host = 0;  // 0: not forwarded on this host
   Protocol protocol = Protocol::tcp;
+
+  friend bool operator==(const Port&, const Port&) = default;
 };
 
 struct EnvVar {
   std::string name, value;
+
+  friend bool operator==(const EnvVar&, const EnvVar&) = default;
 };
 
 enum class DiskSource { empty, config_map, secret, tmpfs, image };
@@ -57,6 +65,8 @@ struct Disk {
   bool discard = false;
   bool quotas = false;
   std::string reference;   // name of the ConfigMap or Secret; path of the image
+
+  friend bool operator==(const Disk&, const Disk&) = default;
 };
 
 // How the VM scales by itself. From labels and annotations (autoscaling.md 1.1) and neonvm.dev/policy.
@@ -67,6 +77,8 @@ struct Scaling {
   ScalingConfig config;                      // overrides of the agent's defaults
   std::optional<Resources> bound_min, bound_max;  // autoscaling.neon.tech/bounds
   bool may_migrate = false;                  // auto-migration-enabled
+
+  friend bool operator==(const Scaling&, const Scaling&) = default;
 };
 
 struct VmSpec {
@@ -88,12 +100,15 @@ struct VmSpec {
   std::optional<CpuScalingMode> cpu_scaling_mode;  // unset: the controller chooses
   std::map<std::string, std::string> node_selector;
   std::optional<Revision> target_revision;
+  WallTime target_revision_at{};             // when it was set: upstream's targetRevision carries both
   Scaling scaling;
   bool stopped = false;                      // `neonvm stop`: keep the object and its disk, run nothing
 
   [[nodiscard]] Resources min() const { return {cpu.min, memory.min}; }
   [[nodiscard]] Resources use() const { return {cpu.use, memory.use}; }
   [[nodiscard]] Resources max() const { return {cpu.max, memory.max}; }
+
+  friend bool operator==(const VmSpec&, const VmSpec&) = default;
 };
 
 // Every violation, each "spec.guest.cpus.min: 0.01 is below 0.05; give 0.05 to 512". Empty: valid.
@@ -113,11 +128,15 @@ struct CpuState {
   MilliCpu asked, actual;
   bool settled = true;
   std::string why;
+
+  friend bool operator==(const CpuState&, const CpuState&) = default;
 };
 struct MemoryState {
   Bytes asked, actual;
   bool settled = true;
   std::string why;
+
+  friend bool operator==(const MemoryState&, const MemoryState&) = default;
 };
 
 struct Condition {
@@ -125,6 +144,8 @@ struct Condition {
   bool value = false;
   std::string reason, message;
   WallTime since{};
+
+  friend bool operator==(const Condition&, const Condition&) = default;
 };
 
 struct VmStatus {
@@ -145,6 +166,8 @@ struct VmStatus {
   std::optional<Revision> current_revision;
   WallTime current_revision_at{};
   std::vector<Condition> conditions;
+
+  friend bool operator==(const VmStatus&, const VmStatus&) = default;
 };
 
 enum class MigrationPhase { none, pending, running, succeeded, failed, cancelled };
@@ -159,6 +182,8 @@ struct MigrationSpec {
   bool cancel = false;               // a wish to stop it, honoured until the point of no return
   Duration timeout = std::chrono::minutes(10);
   std::uint64_t max_bandwidth = 0;   // bytes/s; 0: no limit
+
+  friend bool operator==(const MigrationSpec&, const MigrationSpec&) = default;
 };
 
 struct MigrationProgress {
@@ -166,6 +191,8 @@ struct MigrationProgress {
   Bytes total, remaining, transferred;
   Duration total_time{}, downtime{};
   std::uint64_t dirty_rate = 0;      // bytes/s
+
+  friend bool operator==(const MigrationProgress&, const MigrationProgress&) = default;
 };
 
 struct MigrationStatus {
@@ -175,6 +202,8 @@ struct MigrationStatus {
   std::string source_runner, target_runner;
   MigrationProgress progress;
   WallTime started{}, ended{};
+
+  friend bool operator==(const MigrationStatus&, const MigrationStatus&) = default;
 };
 
 }  // namespace neonvm

@@ -38,6 +38,8 @@ struct Hello {
   std::uint32_t cpus_present = 0; // guest only
   std::uint32_t cpus_online = 0;
   std::vector<std::string> features;
+
+  friend bool operator==(const Hello&, const Hello&) = default;
 };
 
 // Guest -> host, at the sampling period and at once with every pressure event.
@@ -51,6 +53,8 @@ struct SampleMessage {
 struct WantMemory {
   Bytes memory;                   // total
   std::string why;
+
+  friend bool operator==(const WantMemory&, const WantMemory&) = default;
 };
 
 // Host -> guest, answered by Reply with `cpus_online`. {"type":"setCpus","id":7,"count":3,"revision":12}
@@ -58,6 +62,8 @@ struct SetCpus {
   std::uint64_t id = 0;
   std::uint32_t count = 1;
   Revision revision;
+
+  friend bool operator==(const SetCpus&, const SetCpus&) = default;
 };
 
 // Host -> guest: may you shrink to that? Answered by Reply: ok, or !ok with why and, if known, the floor.
@@ -65,6 +71,8 @@ struct AskConsent {
   std::uint64_t id = 0;
   Resources target;
   Revision revision;
+
+  friend bool operator==(const AskConsent&, const AskConsent&) = default;
 };
 
 // Host -> guest: you have that now. Answered by Reply.
@@ -72,6 +80,8 @@ struct TellGrown {
   std::uint64_t id = 0;
   Resources granted;
   Revision revision;
+
+  friend bool operator==(const TellGrown&, const TellGrown&) = default;
 };
 
 struct Reply {
@@ -81,6 +91,8 @@ struct Reply {
   std::optional<Bytes> floor;           // of a refused consent: memory it could shrink to
   std::optional<std::uint32_t> cpus_online;
   std::optional<int> exit_code;         // of exec, 128 + signal as in a shell
+
+  friend bool operator==(const Reply&, const Reply&) = default;
 };
 
 // Host -> guest: run a command. Output comes as StreamData, the end as Reply with exit_code.
@@ -90,6 +102,8 @@ struct Exec {
   std::map<std::string, std::string> env;
   bool tty = false;
   std::uint16_t rows = 24, columns = 80;
+
+  friend bool operator==(const Exec&, const Exec&) = default;
 };
 
 enum class Stream { stdin_, stdout_, stderr_, file };
@@ -103,6 +117,8 @@ struct StreamData {
   Stream stream = Stream::stdout_;
   std::string bytes;                    // raw here, base64 on the wire
   bool end = false;
+
+  friend bool operator==(const StreamData&, const StreamData&) = default;
 };
 
 // {"type":"ack","id":7,"stream":"stdout","bytes":32768}: so many more bytes were consumed.
@@ -110,12 +126,16 @@ struct Ack {
   std::uint64_t id = 0;
   Stream stream = Stream::stdout_;
   std::uint64_t bytes = 0;
+
+  friend bool operator==(const Ack&, const Ack&) = default;
 };
 
 // {"type":"signal","id":7,"signal":2}
 struct Signal {
   std::uint64_t id = 0;
   int signal = 0;
+
+  friend bool operator==(const Signal&, const Signal&) = default;
 };
 
 // Files: put opens a stream host -> guest (written to a temporary name, renamed at `end`), get guest -> host.
@@ -123,29 +143,41 @@ struct PutFile {
   std::uint64_t id = 0;
   std::string path;
   std::uint32_t mode = 0600;
+
+  friend bool operator==(const PutFile&, const PutFile&) = default;
 };
 struct GetFile {
   std::uint64_t id = 0;
   std::string path;
+
+  friend bool operator==(const GetFile&, const GetFile&) = default;
 };
 
 // Host -> guest: power off in order. Answered by Reply before it starts.
 struct Shutdown {
   std::uint64_t id = 0;
+
+  friend bool operator==(const Shutdown&, const Shutdown&) = default;
 };
 
 struct Ping {
   std::uint64_t id = 0;
+
+  friend bool operator==(const Ping&, const Ping&) = default;
 };
 
 // Either way, about a line that could not be read. {"type":"error","error":"…"}
 struct LinkError {
   std::string error;
+
+  friend bool operator==(const LinkError&, const LinkError&) = default;
 };
 
 // A known envelope with an unknown type: to be ignored, logged once.
 struct UnknownMessage {
   std::string type;
+
+  friend bool operator==(const UnknownMessage&, const UnknownMessage&) = default;
 };
 
 using GuestMessage = std::variant<Hello, SampleMessage, WantMemory, SetCpus, AskConsent, TellGrown, Reply, Exec, StreamData,

@@ -25,11 +25,15 @@ struct PermitRequest {
   Resources wanted;
   std::optional<Resources> last_permit;
   std::optional<double> load1;
+
+  friend bool operator==(const PermitRequest&, const PermitRequest&) = default;
 };
 
 struct PermitResponse {
   Resources permit;
   bool migrate = false;                     // the VM is to leave this node
+
+  friend bool operator==(const PermitResponse&, const PermitResponse&) = default;
 };
 
 Result<PermitRequest> decode_permit_request(std::string_view json);

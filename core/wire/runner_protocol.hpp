@@ -46,21 +46,52 @@ struct RunnerReport {
   MigrationReport migration;
   std::string incoming_address;         // target: where to migrate to; empty until it listens
   std::vector<Port> forwards;
+
+  friend bool operator==(const RunnerReport&, const RunnerReport&) = default;
 };
 
-struct Subscribe { bool samples = true; };
+struct Subscribe {
+  bool samples = true;
+  friend bool operator==(const Subscribe&, const Subscribe&) = default;
+};
 // Make the VM so big. Answered when the order was taken; the way there is told by `status`.
-struct Resize { Resources size; Revision revision; };
-struct Consent { Resources target; Revision revision; };    // passed on to the guest
-struct Grown { Resources granted; Revision revision; };     // passed on to the guest
+struct Resize {
+  Resources size; Revision revision;
+  friend bool operator==(const Resize&, const Resize&) = default;
+};
+struct Consent {  // passed on to the guest
+  Resources target; Revision revision;
+  friend bool operator==(const Consent&, const Consent&) = default;
+};
+struct Grown {  // passed on to the guest
+  Resources granted; Revision revision;
+  friend bool operator==(const Grown&, const Grown&) = default;
+};
 // Power off in order within `grace`, then harder: guest shutdown, power button, quit, SIGKILL; each step is reported.
-struct Stop { Duration grace{}; };
-struct Listen { MachineState replay; };                     // target; reply.text: the address
-struct MigrateTo { std::string address; MigrationSpec limits; };
-struct CancelMigration {};
-struct Activate {};       // target: the source is known to have stopped; run, and open the forwards
-struct Abandon {};        // target: the migration is off; end this QEMU. Source after completion: end it
-struct GetReport {};
+struct Stop {
+  Duration grace{};
+  friend bool operator==(const Stop&, const Stop&) = default;
+};
+struct Listen {  // target; reply.text: the address
+  MachineState replay;
+  friend bool operator==(const Listen&, const Listen&) = default;
+};
+struct MigrateTo {
+  std::string address; MigrationSpec limits;
+  friend bool operator==(const MigrateTo&, const MigrateTo&) = default;
+};
+struct CancelMigration {
+  friend bool operator==(const CancelMigration&, const CancelMigration&) = default;
+};
+struct Activate {  // target: the source is known to have stopped; run, and open the forwards
+  friend bool operator==(const Activate&, const Activate&) = default;
+};
+struct Abandon {  // target: the migration is off; end this QEMU. Source after completion: end it
+  friend bool operator==(const Abandon&, const Abandon&) = default;
+};
+struct GetReport {
+  friend bool operator==(const GetReport&, const GetReport&) = default;
+};
 
 struct RunnerReply {
   bool ok = false;
@@ -69,16 +100,23 @@ struct RunnerReply {
   std::string text;                     // listen: the address
   std::optional<Bytes> floor;           // consent refused: the memory that the guest could shrink to
   bool no_guest = false;                // consent, grown: nobody answers in the guest
+
+  friend bool operator==(const RunnerReply&, const RunnerReply&) = default;
 };
 
 struct SamplePush { GuestSample sample; std::string event; };
-struct WantPush { Bytes memory; std::string why; };
+struct WantPush {
+  Bytes memory; std::string why;
+  friend bool operator==(const WantPush&, const WantPush&) = default;
+};
 
 using RunnerBody = std::variant<RunnerReport, Subscribe, Resize, Consent, Grown, Stop, Listen, MigrateTo, CancelMigration,
                                 Activate, Abandon, GetReport, RunnerReply, SamplePush, WantPush>;
 struct RunnerMessage {
   std::uint64_t id = 0;                 // 0: a push
   RunnerBody body;
+
+  friend bool operator==(const RunnerMessage&, const RunnerMessage&) = default;
 };
 
 Result<RunnerMessage> decode_runner_message(std::string_view json);
@@ -96,10 +134,15 @@ struct ExecRequest {
   std::uint32_t mode = 0600;
   bool tty = false;
   std::uint16_t rows = 24, columns = 80;
+
+  friend bool operator==(const ExecRequest&, const ExecRequest&) = default;
 };
 Result<ExecRequest> decode_exec_request(std::string_view json);
 std::string encode(const ExecRequest& request);
-struct ExecEnd { int exit_code = 0; std::string error; };
+struct ExecEnd {
+  int exit_code = 0; std::string error;
+  friend bool operator==(const ExecEnd&, const ExecEnd&) = default;
+};
 Result<ExecEnd> decode_exec_end(std::string_view json);
 std::string encode(const ExecEnd& end);
 // /v1/console: binary messages both ways, the guest's console bytes.
