@@ -1,0 +1,33 @@
+// readings: which of the samples count: for each figure the newest one that is not older than `max_age` and makes sense.
+//
+// As upstream, a broken sample leaves the one before it in force; unlike upstream, not for ever. Called by
+// default_policy. Pure. A figure that is missing says why, for people.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+
+#include "core/model/instant.hpp"
+#include "core/model/metrics.hpp"
+
+namespace neonvm::policy_default {
+
+constexpr Duration max_age = std::chrono::seconds(60);
+
+template <typename T>
+struct Reading {
+  std::optional<T> value;
+  std::string missing;              // why there is no value
+};
+
+struct Load {
+  double load1 = 0, load5 = 0;
+};
+
+Reading<Load> read_load(std::span<const GuestSample> samples, Instant now);
+Reading<Bytes> read_used_memory(std::span<const GuestSample> samples, Instant now);
+Reading<Bytes> read_cached_memory(std::span<const GuestSample> samples, Instant now);
+Reading<std::span<const double>> read_working_set(std::span<const GuestSample> samples, Instant now);
+
+}  // namespace neonvm::policy_default
