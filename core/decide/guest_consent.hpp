@@ -12,7 +12,8 @@
 // CPUs are always given: the scheduler of the kernel copes with fewer.
 //
 // Laws: consent(t) ok implies consent(t') ok for every t' >= t; a refusal names a floor unless samples are missing, and
-// consent(floor) is then ok; a wish is above what the VM has; the same wish is not repeated within `repeat_after`.
+// consent(floor) is then ok; a wish is above what the VM has (or will have, while it shrinks); the same wish is not
+// repeated within `repeat_after`.
 #pragma once
 
 #include <deque>
@@ -36,6 +37,7 @@ struct ConsentSettings {
   Duration rate_window = std::chrono::milliseconds(1000);   // over how long the growth rate is taken
   Duration lead = std::chrono::milliseconds(1500);          // how long a grow may take to arrive, with reserve
   double low_water = 0.08;                // share of MemTotal below which MemAvailable wants more, growing or not
+  double pressed_water = 0.25;            // the same while tasks stall on memory
   Bytes least_step{64 * mib};             // smallest step worth asking for
   Duration repeat_after = std::chrono::seconds(1);
   // cgroup rule, upstream's constants
@@ -83,13 +85,13 @@ class GuestConsent {
   [[nodiscard]] std::optional<Bytes> floor(Instant now) const;
   // Bytes per second by which used memory grows now; 0 when it shrinks or is not known.
   [[nodiscard]] double growth() const;
-  // What the VM has, by MemTotal.
+  // What the VM has: the size that we were told if MemTotal agrees with it, else what MemTotal lets us think.
   [[nodiscard]] std::optional<Bytes> size() const;
 
  private:
   struct Look {
     Instant at{};
-    Bytes total, used;
+    Bytes total, available, used;
     double refaults = absent, stalled = absent;
   };
   struct Anonymous {
@@ -98,15 +100,20 @@ class GuestConsent {
   };
 
   [[nodiscard]] Bytes size_of(Bytes mem_total) const;
+  [[nodiscard]] Bytes room_after(Bytes used) const;
+  [[nodiscard]] double rate_since(Duration back) const;
   [[nodiscard]] bool fresh(Instant now) const;
   [[nodiscard]] std::optional<std::string> unwilling() const;
   [[nodiscard]] std::optional<Bytes> cgroup_floor() const;
+  [[nodiscard]] Bytes heading_for(Instant now) const;
+  [[nodiscard]] bool running_short() const;
 
   ConsentSettings settings_;
   std::deque<Look> looks_;
   std::deque<Anonymous> anonymous_;
   Bytes working_set_{0};
   std::optional<Bytes> told_;
+  Instant told_at_{};
   std::optional<Instant> wished_at_;
   Bytes wished_{0};
 };

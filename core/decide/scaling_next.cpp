@@ -1,0 +1,214 @@
+// The deciding half of Scaling: const, from what is known to what to do.
+#include <algorithm>
+#include <utility>
+
+#include "core/decide/scaling.hpp"
+
+namespace neonvm::decide {
+
+struct Scaling::Draft {
+  Instant now{};
+  Actions actions;
+
+  void wake(Instant at) {
+    if (!actions.wake_at || at < *actions.wake_at) actions.wake_at = at;
+  }
+  void say(const char* rule, std::string text) { actions.because.push_back({rule, std::move(text)}); }
+  // True while a failure of before holds the next attempt back.
+  bool holds(const std::optional<Failure>& failure, const char* rule) {
+    if (!failure || failure->until <= now) return false;
+    wake(failure->until);
+    say(rule, "failed, tried again soon: " + failure->why);
+    return true;
+  }
+};
+
+Actions Scaling::next(Instant now) const {
+  Draft draft{now, {}};
+  draft.actions.wish = wish(now, &draft);
+  next_permit(draft);
+  next_resize(draft);
+  next_guest(draft);
+  if (draft.actions.wake_at && *draft.actions.wake_at < now) draft.actions.wake_at = now;
+  return std::move(draft.actions);
+}
+
+Resources Scaling::wish(Instant now) const { return wish(now, nullptr); }
+
+Resources Scaling::in_units(Resources r) const {
+  const Resources& unit = settings_.compute_unit;
+  if (!settings_.coupled || unit.cpu.value == 0 || unit.memory.value == 0) return r;
+  const std::uint64_t by_cpu = (r.cpu.value + unit.cpu.value - 1) / unit.cpu.value;
+  const std::uint64_t by_memory = (r.memory.value + unit.memory.value - 1) / unit.memory.value;
+  return unit * static_cast<std::uint32_t>(std::max(by_cpu, by_memory));
+}
+
+Resources Scaling::wish(Instant now, Draft* draft) const {
+  Resources r = asked_;
+  if (goal_) {
+    r = goal_->wish;
+    if (draft) draft->actions.because = goal_->because;
+  } else if (draft) {
+    draft->say("goal.none", "no goal yet: stays at " + to_string(asked_));
+  }
+  if (request_ && request_->at + settings_.request_valid > now && request_->memory > r.memory) {
+    r.memory = request_->memory;
+    if (draft) {
+      draft->wake(request_->at + settings_.request_valid);
+      draft->say("guest.wants", "the guest asked for " + to_string(request_->memory));
+    }
+  }
+  r = in_units(r);
+  if (goal_ && !goal_->complete && exceeds_somewhere(asked_, r)) {
+    r = field_max(r, asked_);
+    if (draft) draft->say("goal.incomplete", "inputs are missing: never below " + to_string(asked_));
+  }
+  r.memory = round_up(r.memory, std::max<std::uint64_t>(bounds_.memory_step.value, 1));
+  const Resources bounded = neonvm::clamp(r, bounds_.min, bounds_.max);
+  if (draft && bounded != r)
+    draft->say("bounds", to_string(r) + " moved into " + to_string(bounds_.min) + " .. " + to_string(bounds_.max));
+  return bounded;
+}
+
+// What the scheduler certainly still keeps for us: an unanswered ask for less may have been taken.
+std::optional<Resources> Scaling::sure_permit() const {
+  if (!permit_ || !permit_deed_) return permit_;
+  return field_min(*permit_, permit_deed_->to);
+}
+
+bool Scaling::under_way(const std::optional<Deed>& deed, Instant now) const {
+  return deed && deed->at + settings_.deed_timeout > now;
+}
+
+Revision Scaling::revision_for(const Resources& wish) const {
+  return wish == target_.value_or(asked_) ? target_revision_ : fresh_revision(wish);
+}
+
+Revision Scaling::fresh_revision(const Resources& wish) const {
+  const Resources before = target_.value_or(asked_);
+  Revision r{last_revision_ + 1, 0};
+  if (exceeds_somewhere(wish, before)) r.flags |= Revision::upscale;
+  if (exceeds_somewhere(before, wish)) r.flags |= Revision::downscale;
+  return r;
+}
+
+void Scaling::next_permit(Draft& draft) const {
+  const Resources& wish = draft.actions.wish;
+  if (under_way(permit_deed_, draft.now)) {
+    draft.wake(permit_deed_->at + settings_.deed_timeout);
+    return;
+  }
+  if (draft.holds(permit_failure_, "permit.failed")) return;
+  const Resources least = held();
+  const Resources wanted = held_back_.empty() ? field_max(least, wish) : least;
+  const auto permit = sure_permit();
+  if (permit && last_wanted_) {
+    const Instant due = last_asked_ + settings_.permit_refresh;
+    const Instant again = exceeds_somewhere(*last_wanted_, *permit) ? last_asked_ + settings_.permit_denied_retry : draft.now;
+    if (exceeds_somewhere(*last_wanted_, *permit))
+      draft.say("permit.short", "the node gives " + to_string(*permit) + " of " + to_string(*last_wanted_));
+    if (wanted != *permit && again > draft.now) draft.wake(again);
+    draft.wake(std::max(due, again));
+    if ((wanted == *permit && due > draft.now) || again > draft.now) return;
+  }
+  draft.actions.permit = AskPermit{last_id_ + 1, wanted, permit, revision_for(wish)};
+}
+
+void Scaling::next_look(Draft& draft) const {
+  if (under_way(look_deed_, draft.now)) {
+    draft.wake(look_deed_->at + settings_.deed_timeout);
+    return;
+  }
+  draft.say("resize.unsure", "a write may or may not have happened: reading the VM again");
+  draft.actions.look = last_id_ + 5;
+}
+
+Resources Scaling::lowest(const Resources& wish, Instant now, Draft& draft) const {
+  if (forced(now)) {
+    draft.say("shrink.forced", "the guest has not agreed for too long");
+    return wish;
+  }
+  if (consent_) return field_min(*consent_, asked_);
+  const Resources low = field_min(asked_, bounds_.max);
+  if (exceeds_somewhere(low, wish)) draft.say("guest.absent", "no guest is connected to agree to a shrink");
+  return low;
+}
+
+bool Scaling::forced(Instant now) const {
+  return settings_.force_shrink_after && refused_since_ && *refused_since_ + *settings_.force_shrink_after <= now;
+}
+
+void Scaling::next_resize(Draft& draft) const {
+  const Resources& wish = draft.actions.wish;
+  if (under_way(resize_deed_, draft.now)) {
+    draft.wake(resize_deed_->at + settings_.deed_timeout);
+    return;
+  }
+  const Resources floor = field_max(wish, lowest(wish, draft.now, draft));
+  auto permit = sure_permit();
+  if (permit && draft.actions.permit) permit = field_min(*permit, draft.actions.permit->wanted);
+  // Down to the floor; up to the permit, but a field that is above the permit already is not our doing.
+  const Resources ceiling = field_max(permit.value_or(asked_), asked_);
+  const Resources to = field_min(floor, ceiling);
+  const bool unsure = must_look_ || resize_deed_ || maybe_written_;
+  if (to == asked_ && !unsure) return;
+  if (!held_back_.empty()) {
+    draft.say("held", held_back_);
+    return;
+  }
+  if (draft.holds(resize_failure_, "resize.failed")) return;
+  if (unsure) return next_look(draft);
+  Revision revision = revision_for(wish);
+  if (revision.value <= asked_revision_.value) revision = fresh_revision(to);
+  draft.actions.resize = SizeDeed{last_id_ + 2, asked_, to, revision};
+}
+
+// What the VM really has, never more than what is asked (the rest is leaving) or wanted (it would be taken back).
+std::optional<Resources> Scaling::tell_target(const Resources& wish) const {
+  if (!settled_) return std::nullopt;
+  const Resources here = field_min(has(), asked_);
+  const Resources to = field_max(*consent_, field_min(here, field_max(wish, *consent_)));
+  if (to == *consent_) return std::nullopt;
+  return to;
+}
+
+std::optional<Resources> Scaling::consent_target(const Resources& wish, Instant now, Draft& draft) const {
+  Resources to = field_min(*consent_, wish);
+  if (to == *consent_) return std::nullopt;
+  if (refusal_ && refusal_->at + settings_.consent_cooldown > now) {
+    draft.wake(refusal_->at + settings_.consent_cooldown);
+    draft.say("guest.refused", "the guest refused " + to_string(refusal_->target) + ": " + refusal_->why);
+    if (!refusal_->floor) return std::nullopt;
+    to.memory = std::max(to.memory, round_up(*refusal_->floor, std::max<std::uint64_t>(bounds_.memory_step.value, 1)));
+    to.memory = std::min(to.memory, consent_->memory);
+    // Each try within the cooldown is for more than the one refused, so they end.
+    if (to == *consent_ || to.memory <= refusal_->target.memory) return std::nullopt;
+  }
+  std::uint32_t units = settings_.units_per_consent;
+  if (cautious_units_ != 0) units = units == 0 ? cautious_units_ : std::min(units, cautious_units_);
+  if (units != 0) {
+    to = field_max(to, *consent_ - settings_.compute_unit * units);
+    to.memory = std::min(round_up(to.memory, std::max<std::uint64_t>(bounds_.memory_step.value, 1)), consent_->memory);
+    if (to == *consent_) to = field_min(*consent_, wish);
+  }
+  return to;
+}
+
+void Scaling::next_guest(Draft& draft) const {
+  if (!consent_) return;
+  const Resources& wish = draft.actions.wish;
+  if (settings_.force_shrink_after && refused_since_ && !forced(draft.now) && exceeds_somewhere(*consent_, wish))
+    draft.wake(*refused_since_ + *settings_.force_shrink_after);
+  const auto& deed = consent_deed_ ? consent_deed_ : tell_deed_;
+  if (under_way(deed, draft.now)) {
+    draft.wake(deed->at + settings_.deed_timeout);
+    return;
+  }
+  const auto tell = tell_target(wish);
+  const auto consent = tell || !held_back_.empty() ? std::nullopt : consent_target(wish, draft.now, draft);
+  if ((!tell && !consent) || draft.holds(guest_failure_, "guest.failed")) return;
+  if (tell) draft.actions.tell = SizeDeed{last_id_ + 4, *consent_, *tell, asked_revision_};
+  if (consent) draft.actions.consent = SizeDeed{last_id_ + 3, *consent_, *consent, revision_for(wish)};
+}
+
+}  // namespace neonvm::decide
