@@ -15,12 +15,6 @@ WallTime wall_now() { return std::chrono::time_point_cast<std::chrono::milliseco
 
 std::string title(Kind kind, const std::string& name) { return std::string(to_string(kind)) + " \"" + name + "\""; }
 
-bool is_dns_label(const std::string& name) {
-  const auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  return !name.empty() && name.size() <= 63 && alphanumeric(name.front()) && alphanumeric(name.back()) &&
-         std::all_of(name.begin(), name.end(), [&](char c) { return alphanumeric(c) || c == '-'; });
-}
-
 }  // namespace
 
 FakeOrchestrator::FakeOrchestrator(std::string home, RunnerHooks hooks)
@@ -97,10 +91,7 @@ Result<Object*> FakeOrchestrator::find_for_write(const Object& object) {
 }
 
 Result<Object> FakeOrchestrator::insert(Object object) {
-  if (!is_dns_label(object.name)) {
-    return Error{Code::invalid_argument, "name \"" + object.name + "\" is not a DNS label: 1 to 63 of a-z, 0-9 and '-', " +
-                                             "beginning and ending with a letter or digit"};
-  }
+  if (auto named = check_name(object.name); !named) return named.error();
   const Key key{object.kind, object.name};
   if (objects_.count(key) != 0) return Error{Code::already_exists, title(object.kind, object.name) + " exists already"};
   object.uid = "fake-" + std::to_string(next_uid_++);

@@ -29,7 +29,10 @@ Result<Object> FakeOrchestrator::start_runner(const Object& runner, Deadline) {
   completed->status = wire::encode(RunnerStatus{});
   auto stored = insert(*completed);
   if (!stored) return stored;
-  RunnerStatus status{RunnerPhase::running, "fake:" + runner.name, 0, "", stored->created, {}};
+  RunnerStatus status;
+  status.phase = RunnerPhase::running;
+  status.endpoint = "fake:" + runner.name;
+  status.started = stored->created;
   if (const auto start = hooks_.start) {
     lock.unlock();
     auto started = start(*stored);
@@ -63,11 +66,12 @@ void FakeOrchestrator::runner_ended(const std::string& name, RunnerPhase phase, 
   RunnerStatus status = wire::decode_runner_status((*found)->status).value_or(RunnerStatus{});
   status.phase = phase;
   status.exit_reason = reason;
+  status.vm_ended = !vm_runs_on;
   status.ended = std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
   (*found)->status = wire::encode(status);
   runner_gone_[name] = !vm_runs_on;
   touch(**found);
-  (void)after_write({Kind::runner, name});
+  if ((*found)->deleting && !(*found)->finalizer && !vm_runs_on) erase({Kind::runner, name});
 }
 
 Status FakeOrchestrator::stop_runner(const std::string& name, Duration grace, Deadline) {

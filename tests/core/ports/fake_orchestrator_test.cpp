@@ -73,7 +73,9 @@ TEST_CASE("the fake orchestrator's runners are what its hooks make them") {
   int stops = 0;
   fake.set_hooks({[&](const Object& runner) -> Result<RunnerStatus> {
                     if (runner.name == "no") return Error{Code::unavailable, "no program"};
-                    return RunnerStatus{RunnerPhase::starting, "", 42, "", {}, {}};
+                    RunnerStatus status;
+                    status.pid = 42;
+                    return status;
                   },
                   [&](const Object&, Duration) { ++stops; }});
   CHECK(fake.start_runner(runner_object("no", "web"), soon()).error().code == Code::unavailable);
@@ -86,7 +88,9 @@ TEST_CASE("the fake orchestrator's runners are what its hooks make them") {
   CHECK(stops == 1);
   CHECK(fake.get(Kind::runner, "yes", soon())->deleting.has_value());
   fake.runner_ended("yes", RunnerPhase::failed, "runner died, its VM still runs", true);
-  CHECK(fake.get(Kind::runner, "yes", soon()).ok());
+  const auto ended = wire::decode_runner_status(fake.get(Kind::runner, "yes", soon())->status);
+  REQUIRE(ended.ok());
+  CHECK_FALSE(ended->vm_ended);
   fake.runner_ended("yes", RunnerPhase::failed, "gone", false);
   CHECK(fake.get(Kind::runner, "yes", soon()).error().code == Code::not_found);
 }

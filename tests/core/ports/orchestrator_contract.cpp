@@ -25,7 +25,12 @@ Object runner_object(const std::string& name, const std::string& vm) {
   object.name = name;
   object.owner_uid = "uid-of-" + vm;
   object.labels = {{"vm", vm}};
-  object.spec = wire::encode(RunnerSpec{vm, object.owner_uid, "local", RunnerRole::source, wire::encode(machine)});
+  RunnerSpec spec;
+  spec.vm = vm;
+  spec.vm_uid = object.owner_uid;
+  spec.node = "local";
+  spec.machine = wire::encode(machine);
+  object.spec = wire::encode(spec);
   return object;
 }
 
