@@ -50,7 +50,28 @@ Error error_from(std::int32_t code, const neonvm_error& from, std::string_view p
     return Error{Code::internal, std::move(message)}.at(place);
   }
   if (message.empty()) message = std::string(to_string(static_cast<Code>(code))) + " (it gave no reason)";
-  return Error{static_cast<Code>(code), std::move(message)}.at(place);
+  const Error error{static_cast<Code>(code), std::move(message)};
+  return error.code == Code::internal ? error.at(place) : error;
+}
+
+Result<std::vector<std::string>> Kept::all(std::string_view place) {
+  if (lost_) return Error{Code::internal, "no memory left for what it gave"}.at(place);
+  return std::move(all_);
+}
+
+Result<std::optional<std::string>> Kept::at_most_one(std::string_view place) {
+  auto given = all(place);
+  if (!given) return given.error();
+  if (given->size() > 1) return Error{Code::internal, "gave more than one result"}.at(place);
+  if (given->empty()) return std::optional<std::string>();
+  return std::optional<std::string>(std::move(given->front()));
+}
+
+Result<std::string> Kept::one(std::string_view place) {
+  auto given = at_most_one(place);
+  if (!given) return given.error();
+  if (!given->has_value()) return Error{Code::internal, "gave no result"}.at(place);
+  return std::move(**given);
 }
 
 void Kept::take(void* self, const char* bytes, std::size_t length) noexcept {

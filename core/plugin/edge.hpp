@@ -5,6 +5,7 @@
 #pragma once
 
 #include <exception>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,7 +17,9 @@
 namespace neonvm::plugin {
 
 inline neonvm_text to_text(std::string_view s) { return {s.data(), s.size()}; }
-inline std::string_view view(neonvm_text t) { return t.bytes ? std::string_view(t.bytes, t.length) : std::string_view(); }
+inline std::string_view view(neonvm_text t) {
+  return t.bytes != nullptr ? std::string_view(t.bytes, t.length) : std::string_view();
+}
 
 inline std::int64_t to_ns(Instant t) { return t.time_since_epoch().count(); }
 inline Instant from_ns(std::int64_t ns) { return Instant(Duration(ns)); }
@@ -28,7 +31,8 @@ std::string_view fixed_text(const char* from, std::size_t size);
 
 // Plugin's side: writes the error, answers its code. Allocates nothing: it also tells of memory that ran out.
 std::int32_t refuse(Code code, std::string_view message, neonvm_error* to) noexcept;
-// Host's side: `place` ("policy tiny") goes in front of the message.
+// Host's side. Errors pass unchanged, for they are for people; where the plugin itself is at fault, `place` ("policy
+// tiny") goes in front.
 Error error_from(std::int32_t code, const neonvm_error& from, std::string_view place);
 
 // The plugin's wall: runs `deed` (a Status-returning callable) and turns everything that leaves it into a code.
@@ -47,13 +51,22 @@ std::int32_t guarded(neonvm_error* error, Deed&& deed) noexcept {
 // Host's side: keeps what a plugin gives. A sink that cannot store it remembers so: nothing may throw through C.
 class Kept {
  public:
-  [[nodiscard]] neonvm_sink sink() { return {this, &Kept::take}; }
-  [[nodiscard]] bool lost() const { return lost_; }
-  [[nodiscard]] std::vector<std::string>& all() { return all_; }
+  [[nodiscard]] const neonvm_sink* sink() const { return &sink_; }
+  // All that was given, in order.
+  Result<std::vector<std::string>> all(std::string_view place);
+  // The one thing that had to be given.
+  Result<std::string> one(std::string_view place);
+  // The one thing, or none.
+  Result<std::optional<std::string>> at_most_one(std::string_view place);
+
+  Kept() = default;
+  Kept(const Kept&) = delete;  // the sink holds its address
+  Kept& operator=(const Kept&) = delete;
 
  private:
   static void take(void* self, const char* bytes, std::size_t length) noexcept;
 
+  neonvm_sink sink_{this, &Kept::take};
   std::vector<std::string> all_;
   bool lost_ = false;
 };

@@ -210,7 +210,9 @@ Goal read_goal(const neonvm_goal& goal) {
   to.because.reserve(count);
   for (std::uint32_t i = 0; i < count; ++i) {
     const neonvm_because& b = goal.because[i];
-    to.because.push_back({std::string(fixed_text(b.rule, sizeof b.rule)), std::string(fixed_text(b.text, sizeof b.text))});
+    Because& reason = to.because.emplace_back();
+    reason.rule = fixed_text(b.rule, sizeof b.rule);
+    reason.text = fixed_text(b.text, sizeof b.text);
   }
   return to;
 }

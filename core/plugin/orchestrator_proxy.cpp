@@ -1,0 +1,170 @@
+#include "core/plugin/orchestrator_proxy.hpp"
+
+#include "core/plugin/orchestrator_structs.hpp"
+#include "core/plugin/slots.hpp"
+#include "core/plugin/watch_proxy.hpp"
+#include "core/wire/model_json.hpp"
+
+namespace neonvm::plugin {
+namespace {
+
+using Table = neonvm_orchestrator_table;
+
+struct Events {
+  std::vector<std::pair<std::uint64_t, std::string>> all;
+  bool lost = false;
+};
+
+void take(void* context, std::uint64_t sequence, const char* bytes, std::size_t length) noexcept {
+  auto& events = *static_cast<Events*>(context);
+  try {
+    events.all.emplace_back(sequence, bytes == nullptr ? std::string() : std::string(bytes, length));
+  } catch (...) {
+    events.lost = true;
+  }
+}
+
+Result<Object> decode_one(Kept& kept, const Opened& opened) {
+  const auto json = kept.one(opened.place());
+  if (!json) return json.error();
+  auto object = wire::decode_object(*json);
+  if (!object) return object.error().at(opened.place());
+  return object;
+}
+
+}  // namespace
+
+Result<std::vector<Object>> OrchestratorProxy::list(Kind kind, Deadline deadline) {
+  Kept kept;
+  const Status status = opened_->call([&](neonvm_error* error) {
+    return table().list(opened_->handle(), to_number(kind), to_ns(deadline), kept.sink(), error);
+  });
+  if (!status) return status.error();
+  const auto all = kept.all(opened_->place());
+  if (!all) return all.error();
+  std::vector<Object> objects;
+  objects.reserve(all->size());
+  for (const std::string& json : *all) {
+    auto object = wire::decode_object(json);
+    if (!object) return object.error().at(opened_->place());
+    objects.push_back(std::move(*object));
+  }
+  return objects;
+}
+
+Result<Object> OrchestratorProxy::get(Kind kind, const std::string& name, Deadline deadline) {
+  Kept kept;
+  const Status status = opened_->call([&](neonvm_error* error) {
+    return table().get(opened_->handle(), to_number(kind), to_text(name), to_ns(deadline), kept.sink(), error);
+  });
+  if (!status) return status.error();
+  return decode_one(kept, *opened_);
+}
+
+Result<Object> OrchestratorProxy::store(Write write, const Object& object, Deadline deadline) {
+  const std::string json = wire::encode_object(object);
+  Kept kept;
+  const Status status = opened_->call([&](neonvm_error* error) {
+    return write(opened_->handle(), to_text(json), to_ns(deadline), kept.sink(), error);
+  });
+  if (!status) return status.error();
+  return decode_one(kept, *opened_);
+}
+
+Result<Object> OrchestratorProxy::create(const Object& object, Deadline deadline) {
+  return store(table().create, object, deadline);
+}
+Result<Object> OrchestratorProxy::update(const Object& object, Deadline deadline) {
+  return store(table().update, object, deadline);
+}
+Result<Object> OrchestratorProxy::update_status(const Object& object, Deadline deadline) {
+  return store(table().update_status, object, deadline);
+}
+Result<Object> OrchestratorProxy::start_runner(const Object& runner, Deadline deadline) {
+  return store(table().start_runner, runner, deadline);
+}
+
+Status OrchestratorProxy::remove(Kind kind, const std::string& name, Deadline deadline) {
+  return opened_->call([&](neonvm_error* error) {
+    return table().remove(opened_->handle(), to_number(kind), to_text(name), to_ns(deadline), error);
+  });
+}
+
+Result<std::unique_ptr<Watch>> OrchestratorProxy::watch(Kind kind, Deadline deadline) {
+  void* watch = nullptr;
+  const Status status = opened_->call([&](neonvm_error* error) {
+    return table().watch(opened_->handle(), to_number(kind), to_ns(deadline), &watch, error);
+  });
+  if (!status) return status.error();
+  if (watch == nullptr) return Error{Code::internal, "answered no watch"}.at(opened_->place());
+  return std::unique_ptr<Watch>(std::make_unique<WatchProxy>(opened_, watch));
+}
+
+Status OrchestratorProxy::record(const Event& event, Deadline deadline) {
+  if (!has(table(), &Table::record)) return lacks(opened_->place(), "record");
+  const std::string json = wire::encode(event);
+  return opened_->call([&](neonvm_error* error) {
+    return table().record(opened_->handle(), to_text(json), to_ns(deadline), error);
+  });
+}
+
+Result<std::vector<StoredEvent>> OrchestratorProxy::read(Read read, std::uint64_t after, Deadline deadline) {
+  Events given;
+  const neonvm_event_sink sink{&given, take};
+  const Status status = opened_->call(
+      [&](neonvm_error* error) { return read(opened_->handle(), after, to_ns(deadline), &sink, error); });
+  if (!status) return status.error();
+  if (given.lost) return Error{Code::internal, "no memory left for what it gave"}.at(opened_->place());
+  std::vector<StoredEvent> events;
+  events.reserve(given.all.size());
+  for (const auto& [sequence, json] : given.all) {
+    auto event = wire::decode_event(json);
+    if (!event) return event.error().at(opened_->place());
+    events.push_back({sequence, std::move(*event)});
+  }
+  return events;
+}
+
+Result<std::vector<StoredEvent>> OrchestratorProxy::events(std::uint64_t after, Deadline deadline) {
+  if (!has(table(), &Table::events)) return lacks(opened_->place(), "events");
+  return read(table().events, after, deadline);
+}
+
+Result<std::vector<StoredEvent>> OrchestratorProxy::wait_events(std::uint64_t after, Deadline deadline) {
+  if (!has(table(), &Table::wait_events)) return lacks(opened_->place(), "wait_events");
+  return read(table().wait_events, after, deadline);
+}
+
+Status OrchestratorProxy::stop_runner(const std::string& name, Duration grace, Deadline deadline) {
+  return opened_->call([&](neonvm_error* error) {
+    return table().stop_runner(opened_->handle(), to_text(name), grace.count(), to_ns(deadline), error);
+  });
+}
+
+Result<bool> OrchestratorProxy::hold_lease(const std::string& name, const std::string& holder, Duration ttl,
+                                           Deadline deadline) {
+  std::int32_t held = 0;
+  const Status status = opened_->call([&](neonvm_error* error) {
+    return table().hold_lease(opened_->handle(), to_text(name), to_text(holder), ttl.count(), to_ns(deadline), &held,
+                              error);
+  });
+  if (!status) return status.error();
+  return held != 0;
+}
+
+Status OrchestratorProxy::release_lease(const std::string& name, const std::string& holder, Deadline deadline) {
+  return opened_->call([&](neonvm_error* error) {
+    return table().release_lease(opened_->handle(), to_text(name), to_text(holder), to_ns(deadline), error);
+  });
+}
+
+std::string OrchestratorProxy::vm_directory(const std::string& vm_name) {
+  if (!has(table(), &Table::vm_directory)) return {};
+  Kept kept;
+  const Status status = opened_->call([&](neonvm_error* error) {
+    return table().vm_directory(opened_->handle(), to_text(vm_name), kept.sink(), error);
+  });
+  return status ? kept.one(opened_->place()).value_or("") : std::string();
+}
+
+}  // namespace neonvm::plugin
