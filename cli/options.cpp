@@ -1,0 +1,210 @@
+#include "cli/options.hpp"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <iostream>
+#include <map>
+
+#include "cli/context.hpp"
+#include "cli/suggest.hpp"
+#include "cli/version.hpp"
+
+namespace neonvm::cli {
+
+namespace {
+
+// Remembers the facts, and binds to CLI11 if there is an app.
+class Recorder : public Options {
+ public:
+  explicit Recorder(CLI::App* app) : app_(app) {}
+
+  void flag(const std::string& names, bool& value, const std::string& help) override {
+    note(names, "", help);
+    if (app_) app_->add_flag(names, value, help);
+  }
+  void text(const std::string& names, std::string& value, const std::string& placeholder, const std::string& help,
+            bool required) override {
+    note(names, placeholder, help);
+    if (!app_) return;
+    auto* option = app_->add_option(names, value, help)->type_name(placeholder);
+    if (required) option->required();
+  }
+  void list(const std::string& names, std::vector<std::string>& values, const std::string& placeholder,
+            const std::string& help) override {
+    note(names, placeholder, help);
+    if (app_) app_->add_option(names, values, help)->type_name(placeholder)->expected(1)->take_all();
+  }
+  void number(const std::string& names, std::int64_t& value, std::int64_t least, std::int64_t most,
+              const std::string& placeholder, const std::string& help) override {
+    note(names, placeholder, help);
+    if (app_) app_->add_option(names, value, help)->type_name(placeholder)->check(CLI::Range(least, most));
+  }
+  void choice(const std::string& names, std::string& value, const std::vector<std::string>& choices,
+              const std::string& help) override {
+    note(names, "", help);
+    facts.back().choices = choices;
+    if (!app_) return;
+    app_->add_option(names, value, help)->type_name("")->check([choices](const std::string& given) -> std::string {
+      if (std::find(choices.begin(), choices.end(), given) != choices.end()) return "";
+      std::string all;
+      for (const auto& one : choices) all += (all.empty() ? "" : ", ") + one;
+      return "\"" + given + "\" is none of " + all + "." + did_you_mean(given, choices);
+    });
+  }
+  void positional(const std::string& name, std::string& value, const std::string& complete, const std::string& help,
+                  bool required) override {
+    note(name, "", help);
+    facts.back().positional = true;
+    facts.back().complete = complete;
+    if (!app_) return;
+    auto* option = app_->add_option(name, value, help)->type_name("");
+    if (required) option->required();
+  }
+  void rest(const std::string& name, std::vector<std::string>& values, const std::string& help, bool required) override {
+    note(name, "", help);
+    facts.back().positional = true;
+    if (!app_) return;
+    app_->prefix_command(false);
+    auto* option = app_->add_option(name, values, help)->type_name("");
+    if (required) option->required();
+  }
+  void example(const std::string& line) override { examples += "  " + line + "\n"; }
+
+  std::vector<OptionFacts> facts;
+  std::string examples;
+
+ private:
+  void note(const std::string& names, const std::string& placeholder, const std::string& help) {
+    OptionFacts fact;
+    fact.names = names;
+    fact.placeholder = placeholder;
+    fact.help = help;
+    facts.push_back(std::move(fact));
+  }
+  CLI::App* app_;
+};
+
+std::vector<std::string> names_of(const std::vector<Command>& commands) {
+  std::vector<std::string> names;
+  for (const Command& command : commands) names.push_back(command.name);
+  return names;
+}
+
+std::vector<std::string> long_options(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+int usage_error(const CLI::App& app, const CLI::App* command, const CLI::ParseError& error,
+                const std::vector<Command>& commands, int argc, char** argv) {
+  std::string text = error.what();
+  if (!command) {
+    const std::string word = argc > 1 ? argv[1] : "";
+    if (word.empty()) {
+      std::cout << app.help();
+      return 2;
+    }
+    text = "there is no command \"" + word + "\"." + did_you_mean(word, names_of(commands));
+    std::cerr << "neonvm: " << text << "\nSee: neonvm --help\n";
+    return 2;
+  }
+  for (int i = 2; i < argc; ++i) {
+    const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
+    if (word == "--") break;
+    if (word.rfind("--", 0) != 0) continue;
+    const auto known = long_options(*command);
+    if (std::find(known.begin(), known.end(), word) != known.end()) continue;
+    text = "there is no option \"" + word + "\"." + did_you_mean(word, known);
+    break;
+  }
+  std::cerr << "neonvm " << command->get_name() << ": " << text << "\nSee: neonvm " << command->get_name() << " --help\n";
+  return 2;
+}
+
+struct Program {
+  CLI::App app{"Vertical autoscaler for virtual machines: a VM that grows and shrinks by itself.", "neonvm"};
+  GlobalOptions globals;
+  std::map<const CLI::App*, std::function<Result<int>(Context&)>> runs;
+};
+
+void add_globals(CLI::App& app, GlobalOptions& globals) {
+  app.add_option("--home", globals.home, "Where VMs and their state are kept (default: $NEONVM_HOME)")->type_name("DIR");
+  app.add_option("--config", globals.config, "Configuration file (default: $XDG_CONFIG_HOME/neonvm/config.toml)")
+      ->type_name("FILE");
+  app.add_flag("-v,--verbose", globals.verbose, "Say more on standard error");
+}
+
+void build(Program& program, const std::vector<Command>& commands) {
+  program.app.set_version_flag("--version", version_line());
+  program.app.require_subcommand(1);
+  program.app.fallthrough();
+  program.app.get_formatter()->column_width(34);
+  add_globals(program.app, program.globals);
+  for (const Command& command : commands) {
+    CLI::App* sub = program.app.add_subcommand(command.name, command.summary);
+    sub->group(command.group);
+    sub->get_formatter()->column_width(34);
+    Recorder recorder(sub);
+    program.runs[sub] = command.add(recorder);
+    if (!recorder.examples.empty()) sub->footer("Examples:\n" + recorder.examples);
+  }
+}
+
+}  // namespace
+
+std::vector<OptionFacts> facts_of(const Command& command) {
+  Recorder recorder(nullptr);
+  (void)command.add(recorder);
+  return recorder.facts;
+}
+
+int exit_code_of(const Error& error) {
+  switch (error.code) {
+    case Code::invalid_argument: return 2;
+    case Code::unavailable: return 3;
+    case Code::not_found: return 4;
+    case Code::deadline_exceeded: return 5;
+    case Code::refused: return 6;
+    case Code::out_of_capacity:
+    case Code::already_exists:
+    case Code::conflict:
+    case Code::cancelled:
+    case Code::unsupported:
+    case Code::permission_denied:
+    case Code::data_loss:
+    case Code::internal:
+    case Code::failed_precondition: return 1;
+  }
+  return 1;
+}
+
+int run_program(const std::vector<Command>& commands, int argc, char** argv) {
+  Program program;
+  build(program, commands);
+  try {
+    program.app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    const auto chosen = program.app.get_subcommands();
+    std::cout << (chosen.empty() ? program.app.help() : chosen.front()->help());
+    return 0;
+  } catch (const CLI::CallForVersion&) {
+    std::cout << version_line() << "\n";
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    const auto chosen = program.app.get_subcommands();
+    return usage_error(program.app, chosen.empty() ? nullptr : chosen.front(), error, commands, argc, argv);
+  }
+  const CLI::App* chosen = program.app.get_subcommands().front();
+  Context context(program.globals, commands);
+  const Result<int> result = program.runs.at(chosen)(context);
+  if (result) return *result;
+  std::cerr << "neonvm " << chosen->get_name() << ": " << result.error().message << "\n";
+  return exit_code_of(result.error());
+}
+
+}  // namespace neonvm::cli
