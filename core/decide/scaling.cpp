@@ -51,9 +51,7 @@ void Scaling::bounds_changed(const ScalingBounds& bounds, Instant) { bounds_ = b
 
 void Scaling::asked_observed(const Resources& asked, Revision target, Instant) {
   if (target.value < asked_revision_.value) return;
-  asked_ = asked;
-  asked_revision_ = target;
-  saw_revision(target);
+  now_asked(asked, target);
   if (maybe_written_ && target.value >= maybe_written_->revision.value) maybe_written_.reset();
 }
 
@@ -63,6 +61,7 @@ void Scaling::actual_observed(const Resources& actual, Revision of, bool settled
   actual_revision_ = of;
   settled_ = settled;
   saw_revision(of);
+  if (of.value >= asked_revision_.value) peak_ = {};
   // The target has been reached, or as much of it as the permit let through: what follows is a new decision.
   if (settled && of.value >= target_revision_.value) target_.reset();
 }
@@ -123,10 +122,9 @@ void Scaling::resize_written(std::uint64_t id, Instant) {
   resize_failure_.reset();
   if (consent_ && deed.to.cpu < deed.from.cpu) consent_->cpu = std::min(consent_->cpu, deed.to.cpu);
   if (consent_ && deed.to.memory < deed.from.memory) consent_->memory = std::min(consent_->memory, deed.to.memory);
+  if (consent_) told_ = field_min(told_, *consent_);
   // The watch was faster than the answer; it may have shown a later write by somebody else.
-  if (deed.revision.value <= asked_revision_.value) return;
-  asked_ = deed.to;
-  asked_revision_ = deed.revision;
+  if (deed.revision.value > asked_revision_.value) now_asked(deed.to, deed.revision);
 }
 
 void Scaling::resize_failed(std::uint64_t id, const Error& error, Instant at) {
@@ -146,9 +144,7 @@ void Scaling::look_started(std::uint64_t id, Instant at) { begin(look_deed_, {id
 
 void Scaling::looked(std::uint64_t id, const Resources& asked, Revision target, Instant at) {
   if (!ended(look_deed_, id)) return;
-  asked_ = asked;
-  asked_revision_ = target;
-  saw_revision(target);
+  now_asked(asked, target);
   maybe_written_.reset();
   must_look_ = false;
   if (resize_deed_ && !under_way(resize_deed_, at)) resize_deed_.reset();
@@ -162,6 +158,8 @@ void Scaling::look_failed(std::uint64_t id, const Error& error, Instant at) {
 void Scaling::consent_asked(const SizeDeed& deed, Instant at) {
   begin(consent_deed_, {deed.id, deed.from, deed.to, deed.revision, at});
   tell_deed_.reset();
+  // Whatever becomes of the answer, the guest may believe from now on that it has no more than that.
+  told_ = field_min(told_, deed.to);
   adopt(deed.revision, at);
 }
 
@@ -197,11 +195,13 @@ void Scaling::consent_failed(std::uint64_t id, const Error& error, Instant at) {
 void Scaling::grown_started(const SizeDeed& deed, Instant at) {
   begin(tell_deed_, {deed.id, deed.from, deed.to, deed.revision, at});
   consent_deed_.reset();
+  // Whatever becomes of the answer, the guest may count on it from now on.
+  if (consent_) consent_ = field_max(*consent_, deed.to);
 }
 
 void Scaling::grown_told(std::uint64_t id, Instant) {
   if (!tell_deed_ || tell_deed_->id != id) return;
-  if (consent_) consent_ = field_max(*consent_, tell_deed_->to);
+  told_ = tell_deed_->to;
   tell_deed_.reset();
   guest_failure_.reset();
 }
@@ -212,7 +212,7 @@ void Scaling::grown_failed(std::uint64_t id, const Error& error, Instant at) {
 }
 
 Resources Scaling::held() const {
-  Resources most = field_max(asked_, has());
+  Resources most = field_max(field_max(asked_, peak_), has());
   if (resize_deed_) most = field_max(most, resize_deed_->to);
   if (maybe_written_) most = field_max(most, maybe_written_->to);
   return most;
@@ -248,10 +248,19 @@ void Scaling::adopt(Revision revision, Instant at) {
   target_ = wish(at);
 }
 
+// A VM that was growing to the former size may still be on its way there.
+void Scaling::now_asked(const Resources& asked, Revision revision) {
+  peak_ = field_max(peak_, asked_);
+  asked_ = asked;
+  asked_revision_ = revision;
+  saw_revision(revision);
+}
+
 void Scaling::saw_revision(Revision revision) { last_revision_ = std::max(last_revision_, revision.value); }
 
 void Scaling::new_guest(std::optional<Resources> consent) {
   consent_ = consent;
+  told_ = consent.value_or(Resources{});
   consent_deed_.reset();
   tell_deed_.reset();
   guest_failure_.reset();

@@ -5,7 +5,8 @@
 // (permit_asked, resize_started, …), and later brings the answer with the deed's id. Threads: a value. It cannot fail.
 //
 // Words: asked is what the spec says, actual what the VM has, held the larger of both and of everything that may have
-// been written; permit is what the scheduler allowed last, consent what the guest has agreed to live with.
+// been written; permit is what the scheduler allowed last, consent what the guest may count on, told what it surely
+// knows that it has.
 //
 // Laws:
 //  1. The wish lies in [min, max], its memory on a multiple of the step.
@@ -180,6 +181,7 @@ class Scaling {
   static bool ended(std::optional<Deed>& slot, std::uint64_t id);
   static void fail(std::optional<Failure>& failure, const Error& error, Instant until);
   void adopt(Revision revision, Instant at);
+  void now_asked(const Resources& asked, Revision revision);
   void saw_revision(Revision revision);
   void new_guest(std::optional<Resources> consent);
 
@@ -188,6 +190,7 @@ class Scaling {
   std::uint64_t last_id_ = 0;
 
   Resources asked_, actual_;
+  Resources peak_;                            // asked since the VM was last seen to follow the present wish
   Revision asked_revision_, actual_revision_;
   bool settled_ = true;
   std::string held_back_;
@@ -211,6 +214,7 @@ class Scaling {
   std::optional<Deed> look_deed_;
 
   std::optional<Resources> consent_;          // set while a guest is connected
+  Resources told_;                            // at most consent_
   std::optional<Deed> consent_deed_, tell_deed_;
   std::optional<Failure> guest_failure_;
   std::optional<Refusal> refusal_;

@@ -166,9 +166,11 @@ void Scaling::next_resize(Draft& draft) const {
 // What the VM really has, never more than what is asked (the rest is leaving) or wanted (it would be taken back).
 std::optional<Resources> Scaling::tell_target(const Resources& wish) const {
   if (!settled_) return std::nullopt;
-  const Resources here = field_min(has(), asked_);
-  const Resources to = field_max(*consent_, field_min(here, field_max(wish, *consent_)));
-  if (to == *consent_) return std::nullopt;
+  Resources here = field_min(has(), asked_);
+  if (resize_deed_) here = field_min(here, resize_deed_->to);
+  if (maybe_written_) here = field_min(here, maybe_written_->to);
+  const Resources to = field_max(told_, field_min(here, field_max(wish, told_)));
+  if (to == told_) return std::nullopt;
   return to;
 }
 
@@ -207,7 +209,7 @@ void Scaling::next_guest(Draft& draft) const {
   const auto tell = tell_target(wish);
   const auto consent = tell || !held_back_.empty() ? std::nullopt : consent_target(wish, draft.now, draft);
   if ((!tell && !consent) || draft.holds(guest_failure_, "guest.failed")) return;
-  if (tell) draft.actions.tell = SizeDeed{last_id_ + 4, *consent_, *tell, asked_revision_};
+  if (tell) draft.actions.tell = SizeDeed{last_id_ + 4, told_, *tell, asked_revision_};
   if (consent) draft.actions.consent = SizeDeed{last_id_ + 3, *consent_, *consent, revision_for(wish)};
 }
 

@@ -1,0 +1,55 @@
+// Lifecycle: from a VM's objects and its runners' words to the next step of its life, and to its status.
+//
+// Called by daemon/controller at every event of a VM; pure and const. The caller writes `status` first if it changed
+// (a conflict there throws the whole decision away), then does `step`, then asks again with what the world has become;
+// a decision without a step waits for an event or for `look_again`.
+//
+// A start is named before it is made: status.runner holds the name of a runner that may not be started yet, so that a
+// controller that died in between goes on with the same name, and a name is one life.
+//
+// Laws: no runner is started while a QEMU of the VM may live; a runner that vanished is succeeded at the same run_dir,
+// never restarted beside it; whoever runs the VM by its own word is kept; restarts follow the true reason of the end,
+// after 1, 2, 4 … 30 s; every state has a step, an event that ends it, or a time to look again.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/decide/lifecycle_facts.hpp"
+#include "core/model/goal.hpp"
+#include "core/model/object.hpp"
+
+namespace neonvm::decide {
+
+enum class LifecycleDeed {
+  none,
+  add_finalizer,
+  start_runner,    // place and start `runner`
+  succeed_runner,  // start `runner` with attach_only, for the run_dir and on the node of `predecessor`
+  stop_runner,     // end `runner` within `grace`; for one that has ended: let its object go
+  forget_vm,       // no runner is left: delete the VM's directory, let the object go
+};
+const char* to_string(LifecycleDeed deed);
+
+struct LifecycleStep {
+  LifecycleDeed deed = LifecycleDeed::none;
+  std::string runner;
+  std::string predecessor;
+  Duration grace{};
+  Because because;
+};
+
+struct LifecycleDecision {
+  LifecycleStep step;
+  VmStatus status;
+  Tries tries;
+  std::optional<Instant> look_again;
+};
+
+LifecycleDecision decide_lifecycle(const LifecycleFacts& facts);
+
+// What people should hear of, seen in two stored statuses of one VM. at, kind, ns and name are the caller's.
+std::vector<Event> events_between(const VmStatus& before, const VmStatus& after);
+
+}  // namespace neonvm::decide

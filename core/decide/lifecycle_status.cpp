@@ -1,0 +1,150 @@
+#include "core/decide/lifecycle_status.hpp"
+
+#include <algorithm>
+
+namespace neonvm::decide {
+namespace {
+
+void observe_size(const RunnerWord& word, const LifecycleFacts& facts, VmStatus& status) {
+  status.cpu = word.cpu;
+  status.memory = word.memory;
+  status.cpu.asked = facts.spec.cpu.use;
+  status.memory.asked = facts.spec.memory.use;
+  const auto not_ordered_yet = [&facts](auto asked, auto ordered, bool& settled, std::string& why) {
+    if (asked == ordered) return;
+    settled = false;
+    if (!facts.size_why.empty()) why = facts.size_why;
+  };
+  not_ordered_yet(status.cpu.asked, word.cpu.asked, status.cpu.settled, status.cpu.why);
+  not_ordered_yet(status.memory.asked, word.memory.asked, status.memory.settled, status.memory.why);
+}
+
+bool has_size(const VmStatus& status, const VmSpec& spec) {
+  return status.cpu.settled && status.memory.settled && status.cpu.actual == spec.cpu.use &&
+         status.memory.actual == spec.memory.use;
+}
+
+void observe_revision(const RunnerWord& word, const LifecycleFacts& facts, VmStatus& status) {
+  const auto& target = facts.spec.target_revision;
+  if (!target || word.revision != *target || !has_size(status, facts.spec)) return;
+  if (status.current_revision == *target) return;
+  status.current_revision = *target;
+  status.current_revision_at = facts.wall;
+}
+
+Phase phase_of(const RunnerWord& word, const LifecycleFacts& facts, const VmStatus& status) {
+  if (facts.migrating) return facts.migrating_phase;
+  if (word.machine == MachinePhase::starting) return Phase::pending;
+  return status.cpu.settled && status.memory.settled ? Phase::running : Phase::scaling;
+}
+
+std::string why_of(const RunnerFacts& runner) {
+  const RunnerWord& word = *runner.word;
+  if (!word.fresh) return "runner " + runner.name + " does not answer; this is what it last said";
+  if (runner.deleting) return "runner " + runner.name + " is being stopped";
+  switch (word.machine) {
+    case MachinePhase::starting: return "the machine is starting";
+    case MachinePhase::running: return "";
+    case MachinePhase::paused: return "the machine is paused";
+    case MachinePhase::incoming: return "waits for its migration to arrive";
+    case MachinePhase::migrated_away: return "has moved to another runner";
+    case MachinePhase::shut_down:
+    case MachinePhase::panicked:
+    case MachinePhase::gone: return "the machine has ended";
+  }
+  return "";
+}
+
+void set_condition(VmStatus& status, Condition wanted) {
+  const auto at = std::find_if(status.conditions.begin(), status.conditions.end(),
+                               [&](const Condition& c) { return c.type == wanted.type; });
+  if (at == status.conditions.end()) {
+    status.conditions.push_back(std::move(wanted));
+    return;
+  }
+  if (at->value == wanted.value) wanted.since = at->since;
+  *at = std::move(wanted);
+}
+
+std::string reason_for(Phase phase) {
+  switch (phase) {
+    case Phase::none:
+    case Phase::pending: return "Starting";
+    case Phase::running:
+    case Phase::scaling:
+    case Phase::pre_migrating:
+    case Phase::migrating: return "Running";
+    case Phase::succeeded: return "Succeeded";
+    case Phase::failed: return "Failed";
+    case Phase::stopped: return "Stopped";
+  }
+  return "";
+}
+
+}  // namespace
+
+void observe(const RunnerFacts& runner, const LifecycleFacts& facts, VmStatus& status) {
+  status.runner = runner.name;
+  status.node = runner.node;
+  status.endpoint = runner.endpoint;
+  status.migration = facts.migrating ? facts.migration : "";
+  if (!runner.word) {
+    // A controller that has just come back: what is stored stays until the runner has spoken.
+    if (is_alive(status.phase)) {
+      status.why = "waits for a word from runner " + runner.name;
+      return;
+    }
+    status.phase = Phase::pending;
+    status.why = "runner " + runner.name + " is starting";
+    return;
+  }
+  const RunnerWord& word = *runner.word;
+  observe_size(word, facts, status);
+  status.guest_connected = word.fresh && word.guest_connected;
+  if (!word.guest_version.empty()) status.guest_version = word.guest_version;
+  status.accelerator = word.accelerator;
+  status.phase = phase_of(word, facts, status);
+  status.why = why_of(runner);
+  if (status.why.empty()) status.why = facts.size_why;
+  observe_revision(word, facts, status);
+}
+
+void clear_runner(VmStatus& status) {
+  status.runner.clear();
+  status.node.clear();
+  status.endpoint.clear();
+  status.migration.clear();
+  status.cpu.actual = {};
+  status.memory.actual = {};
+  status.cpu.settled = status.memory.settled = true;
+  status.cpu.why.clear();
+  status.memory.why.clear();
+  status.guest_connected = false;
+  status.accelerator.clear();
+}
+
+void settle_conditions(const RunnerFacts* current, const std::string& available_reason, WallTime wall,
+                       VmStatus& status) {
+  const bool runs = current && is_running(*current) && current->word->fresh;
+  std::string reason = available_reason;
+  if (reason.empty()) reason = reason_for(status.phase);
+  if (!runs && reason == "Running") reason = current && is_held(*current) ? "RunnerSilent" : "RunnerLost";
+  set_condition(status, {"Available", runs, runs ? "Running" : reason, runs ? "" : status.why, wall});
+
+  Condition degraded{"Degraded", false, "AsExpected", "", wall};
+  const auto raise = [&](const std::string& why, const std::string& message) {
+    degraded.value = true;
+    degraded.reason = why;
+    degraded.message = message;
+  };
+  if (current && is_lost(*current)) raise("RunnerLost", "runner " + current->name + " vanished: " + current->exit_reason);
+  if (current && is_held(*current) && current->word && !current->word->fresh) raise("RunnerSilent", status.why);
+  if (current && may_live(*current) && !current->node_known) {
+    raise("NodeLost", "node " + current->node + " is gone; the VM may still run there, so it is not started again");
+  }
+  if (status.phase == Phase::failed) raise("Failed", status.why);
+  if (available_reason == "Restarting") raise("Restarting", status.why);
+  set_condition(status, std::move(degraded));
+}
+
+}  // namespace neonvm::decide

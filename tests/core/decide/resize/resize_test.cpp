@@ -1,0 +1,210 @@
+#include "core/decide/resize.hpp"
+
+#include <rapidcheck.h>
+
+#include "tests/support/catch.hpp"
+
+using namespace neonvm;
+using namespace neonvm::decide;
+
+namespace {
+
+const Instant t0{};
+
+MachineShape shape_with(CpuScalingMode mode, bool slots_can_empty = true) {
+  MachineShape shape;
+  shape.cpu_mode = mode;
+  shape.max_cpus = 8;
+  shape.boot_cpus = mode == CpuScalingMode::sysfs ? 8 : 1;
+  shape.slots_can_empty = slots_can_empty;
+  shape.base_memory = Bytes{512 * mib};
+  shape.pluggable_memory = Bytes{1536 * mib};
+  return shape;
+}
+
+ResizeFacts facts_at(const MachineShape& shape, std::uint32_t online, Bytes plugged) {
+  ResizeFacts facts;
+  facts.phase = MachinePhase::running;
+  facts.guest_connected = true;
+  facts.slots_filled = shape.cpu_mode == CpuScalingMode::sysfs ? shape.max_cpus : online;
+  facts.cpus_online = online;
+  facts.plugged = facts.plugged_wish = plugged;
+  facts.asked = {MilliCpu{online * 1000}, total_for(shape, plugged)};
+  return facts;
+}
+
+std::string orders_of(const ResizePlan& plan) {
+  std::string text;
+  for (const ResizeOrder& order : plan.orders) {
+    text += text.empty() ? "" : ", ";
+    text += to_string(order.deed);
+    text += " " + (order.deed == ResizeDeed::want_memory ? to_string(order.memory) : std::to_string(order.cpus));
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("whole CPUs are ordered, and memory in blocks above the base") {
+  const MachineShape shape = shape_with(CpuScalingMode::sysfs);
+  CHECK(cpus_for(shape, MilliCpu{250}) == 1);
+  CHECK(cpus_for(shape, MilliCpu{0}) == 1);
+  CHECK(cpus_for(shape, MilliCpu{2001}) == 3);
+  CHECK(cpus_for(shape, MilliCpu{99000}) == 8);
+  CHECK(pluggable_for(shape, Bytes{100 * mib}) == Bytes{0});
+  CHECK(pluggable_for(shape, Bytes{513 * mib}) == Bytes{2 * mib});
+  CHECK(pluggable_for(shape, Bytes{64 * gib}) == Bytes{1536 * mib});
+}
+
+TEST_CASE("a guest that switches CPUs itself is asked for both at once") {
+  const MachineShape shape = shape_with(CpuScalingMode::sysfs);
+  ResizeFacts facts = facts_at(shape, 1, Bytes{0});
+  facts.asked = {MilliCpu{2500}, Bytes{gib}};
+  const ResizePlan plan = plan_resize(shape, facts, t0);
+  CHECK(orders_of(plan) == "set online 3, want memory 512Mi");
+  CHECK_FALSE(plan.cpu.settled);
+  CHECK_FALSE(plan.memory.settled);
+}
+
+TEST_CASE("what is reached is reported as asked") {
+  const MachineShape shape = shape_with(CpuScalingMode::sysfs);
+  ResizeFacts facts = facts_at(shape, 3, Bytes{512 * mib});
+  facts.asked = {MilliCpu{2500}, Bytes{gib - mib}};
+  const ResizePlan plan = plan_resize(shape, facts, t0);
+  CHECK(plan.orders.empty());
+  CHECK(plan.settled());
+  CHECK(plan.cpu.actual == MilliCpu{2500});
+  CHECK(plan.memory.actual == Bytes{gib - mib});
+  CHECK(plan.memory.why.empty());
+}
+
+TEST_CASE("hot-plug fills slots before the guest switches, and empties them last") {
+  const MachineShape shape = shape_with(CpuScalingMode::qmp);
+  ResizeFacts facts = facts_at(shape, 1, Bytes{0});
+  facts.asked.cpu = MilliCpu{4000};
+  CHECK(orders_of(plan_resize(shape, facts, t0)) == "set slots 4");
+  facts.slots_filled = 4;
+  CHECK(orders_of(plan_resize(shape, facts, t0)) == "set online 4");
+  facts.cpus_online = 4;
+  CHECK(plan_resize(shape, facts, t0).orders.empty());
+  facts.asked.cpu = MilliCpu{2000};
+  CHECK(orders_of(plan_resize(shape, facts, t0)) == "set slots 2, set online 2");
+}
+
+TEST_CASE("where a slot cannot be emptied safely the guest switches the CPU off") {
+  const MachineShape shape = shape_with(CpuScalingMode::qmp, false);
+  ResizeFacts facts = facts_at(shape, 4, Bytes{0});
+  facts.asked.cpu = MilliCpu{1000};
+  CHECK(orders_of(plan_resize(shape, facts, t0)) == "set online 1");
+  facts.cpus_online = 1;
+  const ResizePlan plan = plan_resize(shape, facts, t0);
+  CHECK(plan.orders.empty());
+  CHECK(plan.cpu.actual == MilliCpu{1000});
+}
+
+TEST_CASE("without a monitor CPUs stay, and the report says why") {
+  const MachineShape shape = shape_with(CpuScalingMode::sysfs);
+  ResizeFacts facts = facts_at(shape, 1, Bytes{0});
+  facts.guest_connected = false;
+  facts.asked.cpu = MilliCpu{3000};
+  const ResizePlan plan = plan_resize(shape, facts, t0);
+  CHECK(plan.orders.empty());
+  CHECK(plan.cpu.settled);
+  CHECK(plan.cpu.actual == MilliCpu{1000});
+  CHECK(plan.cpu.why == "CPUs are switched in the guest, and no monitor answers there");
+}
+
+TEST_CASE("nothing is ordered during a migration, nor before the machine runs") {
+  const MachineShape shape = shape_with(CpuScalingMode::sysfs);
+  ResizeFacts facts = facts_at(shape, 1, Bytes{0});
+  facts.asked = {MilliCpu{2000}, Bytes{gib}};
+  facts.migrating = true;
+  CHECK(plan_resize(shape, facts, t0).orders.empty());
+  CHECK(plan_resize(shape, facts, t0).cpu.why == "a migration is under way");
+  facts.migrating = false;
+  facts.phase = MachinePhase::paused;
+  CHECK(plan_resize(shape, facts, t0).orders.empty());
+}
+
+TEST_CASE("a refusal is told, and tried again after a doubling, capped delay") {
+  const MachineShape shape = shape_with(CpuScalingMode::sysfs);
+  ResizeFacts facts = facts_at(shape, 4, Bytes{0});
+  facts.asked.cpu = MilliCpu{1000};
+  Instant now = t0;
+  Duration longest{};
+  for (int i = 0; i < 12; ++i) {
+    REQUIRE(orders_of(plan_resize(shape, facts, now)) == "set online 1");
+    facts.online = ordered(facts.online, 1);
+    CHECK(plan_resize(shape, facts, now).orders.empty());
+    facts.online = answered(facts.online, 1, "CPU 3 has pinned tasks", now);
+    const ResizePlan plan = plan_resize(shape, facts, now);
+    CHECK(plan.orders.empty());
+    CHECK(plan.cpu.settled);
+    CHECK(plan.cpu.why == "CPU 3 has pinned tasks");
+    REQUIRE(plan.look_again);
+    longest = std::max(longest, *plan.look_again - now);
+    now = *plan.look_again;
+  }
+  CHECK(longest == resize_retry_cap);
+}
+
+TEST_CASE("a late answer to another wish changes nothing") {
+  Attempt attempt = ordered(ordered({}, 2), 3);
+  attempt = answered(attempt, 2, "no", t0);
+  CHECK(attempt.open);
+  CHECK(attempt.failures == 0);
+}
+
+TEST_CASE("memory that stays plugged is a refusal with a number, not a stall") {
+  const MachineShape shape = shape_with(CpuScalingMode::sysfs);
+  ResizeFacts facts = facts_at(shape, 1, Bytes{640 * mib});
+  facts.asked.memory = Bytes{512 * mib};
+  facts.plugged_wish = Bytes{0};
+  facts.memory_moving = true;
+  CHECK_FALSE(plan_resize(shape, facts, t0).memory.settled);
+  facts.memory_moving = false;
+  const ResizePlan plan = plan_resize(shape, facts, t0);
+  CHECK(plan.orders.empty());
+  CHECK(plan.memory.settled);
+  CHECK(plan.memory.why == "0 wished, 640Mi plugged: the rest is in use in the guest");
+}
+
+TEST_CASE("a size beyond the machine is told, not tried for ever") {
+  const MachineShape shape = shape_with(CpuScalingMode::sysfs);
+  ResizeFacts facts = facts_at(shape, 1, Bytes{1536 * mib});
+  facts.asked.memory = Bytes{4 * gib};
+  CHECK(plan_resize(shape, facts, t0).orders.empty());
+  CHECK(plan_resize(shape, facts, t0).memory.why == "this machine was started with 2Gi at most");
+  facts = facts_at(shape, 1, Bytes{0});
+  facts.asked.memory = Bytes{256 * mib};
+  CHECK(plan_resize(shape, facts, t0).memory.why == "512Mi are fixed at power-on");
+}
+
+TEST_CASE("any machine that does what it is told reaches any size, and then rests") {
+  const bool held = rc::check("reaches and rests", [](bool sysfs, bool can_empty) {
+    const MachineShape shape = shape_with(sysfs ? CpuScalingMode::sysfs : CpuScalingMode::qmp, can_empty);
+    ResizeFacts facts = facts_at(shape, *rc::gen::inRange(1U, 9U), Bytes{*rc::gen::inRange<std::uint64_t>(0, 769) * 2 * mib});
+    facts.asked = {MilliCpu{*rc::gen::inRange(1U, 8001U)}, Bytes{*rc::gen::inRange<std::uint64_t>(512, 2049) * mib}};
+    int rounds = 0;
+    for (;; ++rounds) {
+      RC_ASSERT(rounds < 8);
+      const ResizePlan plan = plan_resize(shape, facts, t0);
+      if (plan.orders.empty()) break;
+      for (const ResizeOrder& order : plan.orders) {
+        if (order.deed == ResizeDeed::want_memory) facts.plugged = facts.plugged_wish = order.memory;
+        if (order.deed == ResizeDeed::set_online) facts.cpus_online = order.cpus;
+        if (order.deed != ResizeDeed::set_slots) continue;
+        RC_ASSERT(order.cpus >= facts.slots_filled || can_empty);
+        facts.slots_filled = order.cpus;
+        facts.cpus_online = std::min(facts.cpus_online, order.cpus);
+      }
+    }
+    const ResizePlan plan = plan_resize(shape, facts, t0);
+    RC_ASSERT(plan.settled());
+    RC_ASSERT(plan.cpu.actual == facts.asked.cpu);
+    RC_ASSERT(plan.memory.actual == facts.asked.memory);
+    RC_ASSERT(plan.cpu.why.empty());
+    RC_ASSERT(plan.memory.why.empty());
+  });
+  CHECK(held);
+}
