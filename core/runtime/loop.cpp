@@ -48,7 +48,6 @@ Loop::~Loop() { impl_->clock.detach(*this); }
 int Loop::run() {
   assert(impl_->runner.load() == std::thread::id());
   impl_->runner = std::this_thread::get_id();
-  const auto guard = asio::make_work_guard(impl_->io);
   impl_->io.run();
   impl_->runner = std::thread::id();
   return impl_->exit_code;
@@ -56,7 +55,6 @@ int Loop::run() {
 
 bool Loop::run_until(const std::function<bool()>& done, Duration limit) {
   const Instant end = std::chrono::steady_clock::now() + limit;
-  const auto guard = asio::make_work_guard(impl_->io);
   impl_->runner = std::this_thread::get_id();
   bool holds = done();
   while (!holds && impl_->io.run_one_until(end) > 0) holds = done();
@@ -107,6 +105,7 @@ bool Loop::inside() const { return impl_->runner.load() == std::this_thread::get
 
 std::optional<Instant> Loop::turned() {
   Impl& impl = *impl_;
+  if (impl.io.stopped()) return std::nullopt;
   if (inside()) {
     post([&impl] { impl.fire(); });
     return std::nullopt;
@@ -117,7 +116,7 @@ std::optional<Instant> Loop::turned() {
     impl.fire();
     impl.io.poll();
     impl.runner = std::thread::id();
-    return impl.timers->next();
+    return impl.io.stopped() ? std::nullopt : impl.timers->next();
   }
   auto answer = std::make_shared<std::promise<std::optional<Instant>>>();
   post([&impl, answer] {

@@ -35,6 +35,8 @@ struct Loop::Impl {
   std::shared_ptr<TimerQueue> timers = std::make_shared<TimerQueue>();
   std::map<int, std::weak_ptr<FdSource>> sources;
   asio::io_context io{1};
+  // Without it the io_context would stop by itself whenever nothing waits.
+  asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
   asio::steady_timer alarm{io};
   std::optional<Instant> alarm_at;
   std::list<asio::signal_set> signals;
