@@ -49,10 +49,11 @@ GuestSample ProcReader::sample(Instant now) {
   const ProcTexts texts{read(sources_[0]), read(sources_[1]), read(sources_[2]), read(sources_[3]),
                         read(sources_[4]), read(sources_[5]), read(sources_[6])};
   const ProcReading reading = read_proc(texts);
-  GuestSample sample = before_ ? sample_between(*before_, reading, now - before_at_, ticks_) : sample_of(reading);
+  if (before_ && now - before_->at >= least_span) older_ = before_;
+  const auto& earlier = older_ ? older_ : before_;
+  GuestSample sample = earlier ? sample_between(earlier->reading, reading, now - earlier->at, ticks_) : sample_of(reading);
   sample.at = now;
-  before_ = reading;
-  before_at_ = now;
+  before_ = Earlier{reading, now};
   return sample;
 }
 

@@ -15,13 +15,16 @@
 
 namespace neonvm::guest {
 
+constexpr Duration least_span = std::chrono::milliseconds(200);
+
 enum class Look { whole, memory_only };  // memory_only: meminfo, vmstat and memory pressure; the quick look
 
 class ProcReader {
  public:
   explicit ProcReader(const std::string& root = "/proc", Look look = Look::whole);
 
-  // Rates are over the time since the call before. `now` becomes the sample's `at`.
+  // Rates are over the time since the call before, or the one before that if it was less than `least_span` ago: the
+  // kernel counts CPU time in ticks of 10 ms. `now` becomes the sample's `at`.
   GuestSample sample(Instant now);
   [[nodiscard]] std::vector<std::string> missing() const;
 
@@ -35,8 +38,11 @@ class ProcReader {
 
   std::array<Source, 7> sources_;
   double ticks_;
-  std::optional<ProcReading> before_;
-  Instant before_at_{};
+  struct Earlier {
+    ProcReading reading;
+    Instant at{};
+  };
+  std::optional<Earlier> before_, older_;
 };
 
 }  // namespace neonvm::guest

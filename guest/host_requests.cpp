@@ -1,0 +1,65 @@
+#include "guest/host_requests.hpp"
+
+#include "core/runtime/log.hpp"
+
+namespace neonvm::guest {
+namespace {
+
+constexpr const char* room = "requests";
+
+std::string text_of(const Revision& revision) { return std::to_string(revision.value); }
+
+}  // namespace
+
+void HostRequests::handle(const wire::GuestMessage& message) { std::visit(*this, message); }
+
+void HostRequests::session_ended() {
+  ++session_;
+  doors_.streams.end_all();
+}
+
+void HostRequests::operator()(const wire::SetCpus& order) {
+  runtime::log_info(room, "set CPUs", {{"count", std::to_string(order.count)}, {"rev", text_of(order.revision)}});
+  doors_.cpus.want(order.count, [this, order, session = session_](const CpuOutcome& outcome) {
+    runtime::log_info(room, "CPUs set", {{"online", std::to_string(outcome.online)},
+                                         {"why", outcome.why},
+                                         {"rev", text_of(order.revision)}});
+    if (session != session_) return;
+    wire::Reply reply = outcome.ok ? consent_to(order.id) : refusal(order.id, outcome.why);
+    reply.cpus_online = outcome.online;
+    doors_.send(reply);
+  });
+}
+
+void HostRequests::operator()(const wire::AskConsent& question) {
+  const Instant now = doors_.loop.now();
+  const decide::ConsentAnswer answer = doors_.consent.consent(question.target, now);
+  runtime::log_info(room, answer.ok ? "shrink consented to" : "shrink refused",
+                    {{"to", to_string(question.target)}, {"why", answer.why}, {"rev", text_of(question.revision)}});
+  if (answer.ok) doors_.consent.size_told(question.target.memory, now);
+  wire::Reply reply = answer.ok ? consent_to(question.id) : refusal(question.id, answer.why);
+  reply.why = answer.why;
+  reply.floor = answer.ok ? std::nullopt : answer.floor;
+  doors_.send(reply);
+}
+
+void HostRequests::operator()(const wire::TellGrown& news) {
+  runtime::log_info(room, "grown", {{"to", to_string(news.granted)}, {"rev", text_of(news.revision)}});
+  doors_.consent.size_told(news.granted.memory, doors_.loop.now());
+  doors_.send(consent_to(news.id));
+  doors_.look_at_memory();
+}
+
+void HostRequests::operator()(const wire::Shutdown& order) {
+  runtime::log_info(room, "power off");
+  doors_.send(consent_to(order.id));
+  doors_.power_off();
+}
+
+void HostRequests::operator()(const wire::Ping& ping) {
+  wire::Reply reply = consent_to(ping.id);
+  reply.cpus_online = doors_.cpus.counts().first;
+  doors_.send(reply);
+}
+
+}  // namespace neonvm::guest
