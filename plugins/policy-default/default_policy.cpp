@@ -54,7 +54,7 @@ class Deciding {
     const CpuTargets& t = targets_.cpu;
     const CpuGoal goal = cpu_goal(load.value->load1, load.value->load5, t);
     cpu_units_ = std::round(goal.units);
-    if (goal.weight == 1) {
+    if (goal.weight == 1 || load.value->load1 == load.value->load5) {
       say("cpu.load1", "load1 %.4g / %g per CPU / %g CPU = %.4g CU, rounded %.10g", load.value->load1, t.fraction,
           t.cpus_per_unit, goal.units, cpu_units_);
     } else {
