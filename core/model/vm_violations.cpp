@@ -170,7 +170,7 @@ void check_guest(Lines& lines, const VmSpec& spec) {
 }
 
 void check_bound(Lines& lines, const VmSpec& spec, const char* side, const Resources& bound) {
-  const std::string path = std::string("annotation autoscaling.neon.tech/bounds: .") + side;
+  const std::string path = std::string("annotation autoscaling.neon.tech/bounds.") + side;
   check_cpu(lines, path + ".cpu", bound.cpu);
   const std::uint64_t slot = spec.memory.slot_size.value;
   if (bound.memory.value == 0 || (slot != 0 && bound.memory.value % slot != 0)) {
@@ -195,13 +195,13 @@ void check_scaling(Lines& lines, const VmSpec& spec) {
   const Scaling& scaling = spec.scaling;
   if (scaling.policy.empty()) add(lines, "annotation neonvm.dev/policy", "names no policy; give default, say");
   for (const std::string& line : violations(scaling.config)) {
-    add(lines, "annotation autoscaling.neon.tech/config", line);
+    lines.push_back("annotation autoscaling.neon.tech/config." + line);
   }
   if (scaling.bound_min) check_bound(lines, spec, "min", *scaling.bound_min);
   if (scaling.bound_max) check_bound(lines, spec, "max", *scaling.bound_max);
   if (scaling.bound_min && scaling.bound_max && exceeds_somewhere(*scaling.bound_min, *scaling.bound_max)) {
     add(lines, "annotation autoscaling.neon.tech/bounds",
-        ".min " + to_string(*scaling.bound_min) + " exceeds .max " + to_string(*scaling.bound_max) +
+        "min " + to_string(*scaling.bound_min) + " exceeds max " + to_string(*scaling.bound_max) +
             "; lower min or raise max");
   }
 }

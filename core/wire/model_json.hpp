@@ -23,11 +23,15 @@ Result<VmSpec> decode_vm_spec(const Object& object);
 void encode_vm_spec(const VmSpec& spec, Object& object);
 Result<VmStatus> decode_vm_status(std::string_view json);
 std::string encode(const VmStatus& status);
+// encode_over: the same over the text that stands there, keeping in it what this build does not act on.
+std::string encode_over(std::string_view before, const VmStatus& status);
 
 Result<MigrationSpec> decode_migration_spec(std::string_view json);
 std::string encode(const MigrationSpec& spec);
+std::string encode_over(std::string_view before, const MigrationSpec& spec);
 Result<MigrationStatus> decode_migration_status(std::string_view json);
 std::string encode(const MigrationStatus& status);
+std::string encode_over(std::string_view before, const MigrationStatus& status);
 
 Result<Node> decode_node(const Object& object);
 void encode_node(const Node& node, Object& object);

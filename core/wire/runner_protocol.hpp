@@ -121,6 +121,8 @@ struct RunnerMessage {
 
 Result<RunnerMessage> decode_runner_message(std::string_view json);
 std::string encode(const RunnerMessage& message);
+// The id of a message that could not be decoded, so that its sender gets its answer; 0 when it has none.
+std::uint64_t runner_message_id(std::string_view json);
 
 // /v1/exec: the first text message is an ExecRequest; then binary messages whose first byte is the stream (0 stdin,
 // 1 stdout, 2 stderr; an empty rest closes it) and, from the CLI, guest_protocol's {"type":"signal","id":0,"signal":2}; the

@@ -1,0 +1,61 @@
+#include "core/wire/common_fields.hpp"
+#include "core/wire/model_json.hpp"
+#include "core/wire/rewrite.hpp"
+
+namespace neonvm::wire {
+
+void describe(auto& v, Like<Node> auto& n) {
+  v.need("capacity", n.capacity);
+  v.field_or("watermark", n.watermark, 0.9);
+  v.field_or("schedulable", n.schedulable, true);
+}
+
+void describe(auto& v, Like<RunnerSpec> auto& r) {
+  v.need("vm", r.vm);
+  v.field("vmUid", r.vm_uid);
+  v.field("node", r.node);
+  v.field_or("role", r.role, RunnerRole::source);
+  v.field("machine", r.machine);
+  v.field_or("attachOnly", r.attach_only, false);
+}
+
+void describe(auto& v, Like<RunnerStatus> auto& r) {
+  v.field_or("phase", r.phase, RunnerPhase::starting);
+  v.field("endpoint", r.endpoint);
+  v.field_or("pid", r.pid, 0);
+  v.field("exitReason", r.exit_reason);
+  v.field("startedAt", r.started);
+  v.field("endedAt", r.ended);
+  v.field_or("vmEnded", r.vm_ended, false);
+}
+
+Result<Node> decode_node(const Object& object) {
+  const auto json = parse_json(object.spec);
+  if (!json) return json.error().at("spec");
+  auto node = read_document<Node>(*json, "spec", Keys::strict);
+  if (!node) return node;
+  if (!(node->watermark > 0 && node->watermark <= 1)) {
+    return Error{Code::invalid_argument, "spec.watermark: " + shown(Json(node->watermark)) +
+                                             " is out of range; give more than 0 and at most 1"};
+  }
+  node->name = object.name;
+  node->labels = object.labels;
+  return node;
+}
+
+void encode_node(const Node& node, Object& object) {
+  object.kind = Kind::node;
+  object.name = node.name;
+  object.labels = node.labels;
+  object.spec = rewrite(object.spec, node);
+}
+
+Result<RunnerSpec> decode_runner_spec(std::string_view json) { return read_text<RunnerSpec>(json, Keys::strict); }
+std::string encode(const RunnerSpec& spec) { return write_text(spec); }
+
+Result<RunnerStatus> decode_runner_status(std::string_view json) {
+  return read_text<RunnerStatus>(json, Keys::strict);
+}
+std::string encode(const RunnerStatus& status) { return write_text(status); }
+
+}  // namespace neonvm::wire
