@@ -1,0 +1,115 @@
+// neonvm runner: holds one VM. Started by the orchestrator; people have no need to.
+#include <fcntl.h>
+#include <unistd.h>
+#include <yaml-cpp/yaml.h>
+
+#include <csignal>
+#include <fstream>
+#include <sstream>
+
+#include "cli/commands_host.hpp"
+#include "core/daemon/runner.hpp"
+#include "core/daemon/runner_door.hpp"
+#include "core/runtime/http.hpp"
+#include "core/runtime/log.hpp"
+#include "core/wire/model_json.hpp"
+
+namespace neonvm::cli {
+
+namespace {
+
+struct RunnerOptions {
+  std::string name, spec, listen;
+};
+
+Result<daemon::RunnerSettings> settings_from(const RunnerOptions& options) {
+  std::ifstream file(options.spec);
+  if (!file) return Error{Code::not_found, "--spec: " + options.spec + " cannot be read"};
+  std::ostringstream text;
+  text << file.rdbuf();
+  daemon::RunnerSettings settings;
+  settings.name = options.name;
+  auto spec = wire::decode_runner_spec(text.str());
+  if (!spec) return spec.error().at(options.spec);
+  settings.spec = std::move(*spec);
+  auto machine = wire::decode_machine_spec(settings.spec.machine);
+  if (!machine) return machine.error().at(options.spec + ": machine");
+  settings.machine = std::move(*machine);
+  if (settings.machine.run_dir.empty()) return Error{Code::invalid_argument, options.spec + ": machine.runDir is empty"};
+  return settings;
+}
+
+// Whole or not at all: its reader takes a missing file for a crash.
+void write_farewell(const std::string& run_dir, const RunnerStatus& status) {
+  const std::string path = run_dir + "/exit.json", part = path + ".part";
+  const std::string text = wire::encode(status) + "\n";
+  const int fd = open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  const bool written = fd >= 0 && write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && fsync(fd) == 0;
+  if (fd >= 0) close(fd);
+  if (!written || rename(part.c_str(), path.c_str()) != 0) {
+    runtime::log_error("runner", "cannot write how it ended", {{"file", path}});
+  }
+}
+
+// Whoever sends SIGTERM says before in stop.json how long the guest may take.
+Duration grace_from(const daemon::RunnerSettings& settings) {
+  try {
+    const YAML::Node stop = YAML::LoadFile(settings.machine.run_dir + "/stop.json");
+    return std::chrono::milliseconds(stop["graceMs"].as<std::int64_t>());
+  } catch (const YAML::Exception&) {
+    return settings.default_grace;
+  }
+}
+
+Status open_runner_log(const Config& config, bool verbose) {
+  runtime::LogOptions log;
+  log.json = config.log_json;
+  log.level = verbose || config.log_level == "debug" ? runtime::LogLevel::debug : runtime::LogLevel::info;
+  return runtime::open_log(log);
+}
+
+Result<int> hold(Context& context, const RunnerOptions& options) {
+  auto config = context.config();
+  if (!config) return config.error();
+  auto settings = settings_from(options);
+  if (!settings) return settings.error();
+  if (auto opened = open_runner_log(**config, context.globals().verbose); !opened) return opened.error();
+  auto hypervisor = context.open_hypervisor();
+  if (!hypervisor) return hypervisor.error();
+  auto endpoint = runtime::parse_endpoint(options.listen.empty() ? "unix:" + settings->machine.run_dir + "/runner.sock"
+                                                                 : options.listen);
+  if (!endpoint) return endpoint.error().at("--listen");
+  if (endpoint->scheme != runtime::Endpoint::Scheme::unix_socket) {
+    return Error{Code::unsupported, "--listen: only unix:PATH; whoever may connect there may do anything to the VM"};
+  }
+
+  runtime::Loop loop;
+  runtime::MetricsRegistry metrics;
+  runtime::HttpServer server(loop);
+  const std::string run_dir = settings->machine.run_dir;
+  const auto on_end = [&loop, &run_dir](const RunnerStatus& status) {
+    write_farewell(run_dir, status);
+    // One turn more, so that those who listen hear the last report.
+    loop.post([&loop, status] { loop.stop(status.phase == RunnerPhase::succeeded ? 0 : 1); });
+  };
+  daemon::Runner runner(loop, **hypervisor, *settings, metrics, on_end);
+  const daemon::RunnerDoor door(loop, server, runner, metrics);
+  loop.on_signals({SIGTERM, SIGINT}, [&runner](int) { runner.stop(grace_from(runner.settings())); });
+  if (auto listening = server.listen(*endpoint); !listening) return listening.error();
+  runner.start();
+  return loop.run();
+}
+
+}  // namespace
+
+Command runner_command() {
+  return {"runner", "Daemons", "Hold one VM (started by the control plane)", [](Options& o) {
+            auto options = std::make_shared<RunnerOptions>();
+            o.text("--name", options->name, "NAME", "Name of the runner object", true);
+            o.text("--spec", options->spec, "FILE", "RunnerSpec as JSON", true);
+            o.text("--listen", options->listen, "ENDPOINT", "unix:PATH (default: runner.sock in the run directory)");
+            return [options](Context& context) { return hold(context, *options); };
+          }};
+}
+
+}  // namespace neonvm::cli
