@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -32,6 +33,7 @@ void keep_standard_open() {
 
 void harden_process() {
   keep_standard_open();
+  ::prctl(PR_SET_NAME, "neonvm-monitor");
   ::signal(SIGPIPE, SIG_IGN);
   set_oom_score("-1000", 5);
   ::setpriority(PRIO_PROCESS, 0, eager);

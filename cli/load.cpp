@@ -1,0 +1,85 @@
+// neonvm load: work for a guest, to see it grow.
+#include "guest/load.hpp"
+
+#include <iostream>
+#include <memory>
+
+#include "cli/commands_guest.hpp"
+#include "guest/text_fields.hpp"
+
+namespace neonvm::cli {
+
+namespace {
+
+struct LoadFlags {
+  std::string what, amount, time, rate;
+  bool check = false;
+};
+
+constexpr double longest = 1e6;
+
+Result<Duration> time_of(const std::string& text) {
+  if (text.empty()) return Duration{};
+  const auto seconds = guest::decimal_number(text);
+  if (seconds && *seconds <= longest) return from_seconds(*seconds);
+  return Error{Code::invalid_argument, "seconds: \"" + text + "\": give 0 to 1000000, like 30 or 0.5"};
+}
+
+Result<int> load_cpus(const LoadFlags& flags, Duration time) {
+  const auto loops = guest::whole_number<std::uint32_t>(flags.amount);
+  if (!loops || *loops == 0 || *loops > 4096) {
+    return Error{Code::invalid_argument, "amount: \"" + flags.amount + "\": give 1 to 4096 busy loops"};
+  }
+  if (time == Duration{}) return Error{Code::invalid_argument, "seconds: say for how long, like: load cpu 2 30"};
+  guest::load_cpus(*loops, time);
+  std::cout << *loops << " busy loops for " << seconds(time) << " s\n";
+  return 0;
+}
+
+Result<int> load_memory(const LoadFlags& flags, Duration time) {
+  const auto size = parse_bytes(flags.amount);
+  if (!size) return size.error().at("amount");
+  guest::MemoryLoad load;
+  load.size = *size;
+  load.time = time;
+  load.check = flags.check;
+  if (!flags.rate.empty()) {
+    const bool per_second = flags.rate.ends_with("/s");
+    const auto rate = parse_bytes(flags.rate.substr(0, flags.rate.size() - (per_second ? 2 : 0)));
+    if (!rate) return rate.error().at("--rate");
+    load.rate = *rate;
+  }
+  const auto report = guest::load_memory(load);
+  if (!report) return report.error();
+  std::cout << to_string(*size) << " filled in " << report->fill_seconds << " s";
+  if (load.check) std::cout << ", checked " << report->rounds << " times, wrong words: " << report->wrong;
+  if (report->wrong > 0) std::cout << ", the first at offset " << report->first_wrong;
+  std::cout << "\n";
+  return report->wrong == 0 ? 0 : 1;
+}
+
+Result<int> load(const LoadFlags& flags) {
+  const auto time = time_of(flags.time);
+  if (!time) return time.error();
+  if (flags.what == "cpu") return load_cpus(flags, *time);
+  if (flags.what == "memory") return load_memory(flags, *time);
+  return Error{Code::invalid_argument, "\"" + flags.what + "\": give cpu or memory"};
+}
+
+}  // namespace
+
+Command load_command() {
+  return {"load", "Guest", "Keep CPUs busy or fill memory, to see this guest grow", [](Options& o) {
+            auto flags = std::make_shared<LoadFlags>();
+            o.positional("cpu|memory", flags->what, "", "What to load");
+            o.positional("AMOUNT", flags->amount, "", "How many busy loops, or how much memory, like 1Gi");
+            o.positional("SECONDS", flags->time, "", "For how long in all; memory: filling is always finished", false);
+            o.text("--rate", flags->rate, "BYTES/s", "How fast memory is filled, like 256Mi/s");
+            o.flag("--check", flags->check, "Read memory back and rewrite it in rounds; exit code 1 if it has changed");
+            o.example("neonvm load cpu 4 30");
+            o.example("neonvm load memory 1Gi 60 --rate 256Mi/s --check");
+            return [flags](Context&) { return load(*flags); };
+          }};
+}
+
+}  // namespace neonvm::cli

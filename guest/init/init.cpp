@@ -1,0 +1,163 @@
+#include "guest/init/init.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <optional>
+
+#include "guest/file_text.hpp"
+#include "guest/init/modules.hpp"
+#include "guest/init/mounts.hpp"
+#include "guest/init/network_up.hpp"
+#include "guest/init/root_switch.hpp"
+#include "guest/init/say.hpp"
+#include "guest/init/supervisor.hpp"
+#include "guest/kernel_cmdline.hpp"
+#include "guest/power.hpp"
+#include "guest/process_setup.hpp"
+#include "guest/text_fields.hpp"
+
+namespace neonvm::guest {
+namespace {
+
+constexpr const char* search_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+constexpr const char* first_modules = "/lib/modules/neonvm.first";  // what the link to the host needs
+constexpr const char* more_modules = "/lib/modules/neonvm.more";
+constexpr std::int64_t usual_grace = 4;
+
+// The last of the active consoles is the one that /dev/console means, and unlike it can be a controlling terminal.
+std::string console_device() {
+  const auto active = read_text("/sys/class/tty/console/active");
+  if (!active) return "";
+  std::string_view rest = *active, last;
+  for (std::string_view word = next_word(rest); !word.empty(); word = next_word(rest)) last = word;
+  return last.empty() ? "" : "/dev/" + std::string(last);
+}
+
+void open_console() {
+  const int fd = ::open("/dev/console", O_RDWR | O_NOCTTY);
+  if (fd < 0) return keep_standard_open();
+  for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(fd, standard);
+  if (fd > STDERR_FILENO) ::close(fd);
+}
+
+void set_environment() {
+  ::setenv("PATH", search_path, 1);
+  ::setenv("HOME", "/root", 1);
+  ::setenv("TERM", "xterm", 1);
+}
+
+void name_host(const KernelCmdline& cmdline) {
+  const std::string name = cmdline.find("hostname").value_or("neonvm");
+  if (::sethostname(name.data(), name.size()) != 0) say(errno_error("hostname " + name, errno).message);
+}
+
+// Returns the card that asks for its address by DHCP, if there is one.
+std::optional<std::string> bring_network_up(const KernelCmdline& cmdline) {
+  if (const Status lo = bring_up_loopback(); !lo) say(lo.error().message);
+  const auto plan = parse_address_plan(cmdline.find("neonvm.ip").value_or(std::string(user_network)));
+  if (!plan) {
+    say(plan.error().message);
+    return std::nullopt;
+  }
+  const auto card = first_card();
+  if (!card || plan->none) return std::nullopt;
+  if (const Status up = bring_up(*card, *plan); !up) say(up.error().message);
+  if (const Status resolver = write_resolver(*plan); !resolver) say(resolver.error().message);
+  return plan->dhcp ? card : std::nullopt;
+}
+
+// By a descriptor's name, so that it can still be run when the initramfs has been left.
+ServicePlan monitor_plan(int own_program) {
+  ServicePlan plan;
+  plan.name = "monitor";
+  plan.argv = {"neonvm", "monitor"};
+  plan.program = "/proc/self/fd/" + std::to_string(own_program);
+  return plan;
+}
+
+void add_shell(const KernelCmdline& cmdline, Supervisor& supervisor) {
+  const std::string console = console_device();
+  if (console.empty() || cmdline.find("neonvm.shell").value_or("1") == "0" || ::access("/bin/sh", X_OK) != 0) return;
+  supervisor.add({"shell", {"/bin/sh", "-l"}, {}, console, true, SIGHUP, ""});
+}
+
+void add_workload(const KernelCmdline& cmdline, Supervisor& supervisor) {
+  const auto command = cmdline.find("neonvm.run");
+  if (!command) return;
+  ServicePlan plan{"workload", split_words(*command), cmdline.all("neonvm.env"), "", true, SIGTERM, ""};
+  if (plan.argv.empty()) return say("neonvm.run names no command");
+  const std::string after = cmdline.find("neonvm.exit").value_or("restart");
+  if (after == "poweroff") return supervisor.add_workload(std::move(plan), Supervisor::AfterWorkload::power_off);
+  if (after == "stay") return supervisor.add_workload(std::move(plan), Supervisor::AfterWorkload::stay);
+  if (after != "restart") say("neonvm.exit=" + after + ": give restart, poweroff or stay; taking restart");
+  supervisor.add_workload(std::move(plan), Supervisor::AfterWorkload::restart);
+}
+
+Duration grace_of(const KernelCmdline& cmdline) {
+  const auto seconds = whole_number<std::int64_t>(cmdline.find("neonvm.grace").value_or(""));
+  return std::chrono::seconds(seconds && *seconds >= 0 && *seconds <= 3600 ? *seconds : usual_grace);
+}
+
+// The disk's own init takes over as PID 1; a guardian beside it keeps our monitor running.
+Status boot_disk(const KernelCmdline& cmdline, int own_program) {
+  const auto plan = plan_root(cmdline);
+  if (!plan) return plan.error();
+  load_modules(first_modules);
+  load_modules(more_modules);
+  if (const Status entered = enter_root(*plan); !entered) return entered;
+  if (::fork() == 0) {
+    ::setsid();
+    Supervisor guardian;
+    guardian.add(monitor_plan(own_program));
+    guardian.run();
+    guardian.stop_services();
+    ::_exit(0);
+  }
+  return become_init(*plan);
+}
+
+[[noreturn]] void end(PowerEnd how) {
+  leave_storage();
+  const Status ended = end_machine(how);
+  say(ended.error().message);
+  for (;;) ::pause();
+}
+
+}  // namespace
+
+int run_init() {
+  if (::getpid() != 1) {
+    say("this is for PID 1 of a guest");
+    return 2;
+  }
+  mount_kernel_file_systems();
+  open_console();
+  set_environment();
+  const KernelCmdline cmdline = KernelCmdline::of_this_machine();
+  const int own_program = ::open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  name_host(cmdline);
+  if (cmdline.find("root")) {
+    const Status booted = boot_disk(cmdline, own_program);
+    say(booted.error().message + "; going on without that disk");
+  }
+  Supervisor supervisor;
+  load_modules(first_modules);
+  supervisor.add(monitor_plan(own_program));
+  supervisor.tend();
+  load_modules(more_modules);
+  if (const auto card = bring_network_up(cmdline)) {
+    supervisor.add({"dhcp", {"udhcpc", "-f", "-i", *card, "-s", "/etc/udhcpc.script"}, {}, "", true, SIGTERM, ""});
+  }
+  supervisor.find_power_button();
+  if (!supervisor.has_power_button()) say("no power button: only the monitor can power this guest off");
+  add_workload(cmdline, supervisor);
+  add_shell(cmdline, supervisor);
+  const PowerEnd how = supervisor.run();
+  supervisor.stop_all(grace_of(cmdline));
+  end(how);
+}
+
+}  // namespace neonvm::guest
