@@ -108,7 +108,7 @@ void Scaling::next_permit(Draft& draft) const {
     if (exceeds_somewhere(*last_wanted_, *permit))
       draft.say("permit.short", "the node gives " + to_string(*permit) + " of " + to_string(*last_wanted_));
     if (wanted != *permit && again > draft.now) draft.wake(again);
-    draft.wake(std::max(due, again));
+    if (std::max(due, again) > draft.now) draft.wake(std::max(due, again));
     if ((wanted == *permit && due > draft.now) || again > draft.now) return;
   }
   draft.actions.permit = AskPermit{last_id_ + 1, wanted, permit, revision_for(wish)};
@@ -151,11 +151,11 @@ void Scaling::next_resize(Draft& draft) const {
   const Resources ceiling = field_max(permit.value_or(asked_), asked_);
   const Resources to = field_min(floor, ceiling);
   const bool unsure = must_look_ || resize_deed_ || maybe_written_;
-  if (to == asked_ && !unsure) return;
   if (!held_back_.empty()) {
-    draft.say("held", held_back_);
+    if (wish != asked_ || unsure) draft.say("held", held_back_);
     return;
   }
+  if (to == asked_ && !unsure) return;
   if (draft.holds(resize_failure_, "resize.failed")) return;
   if (unsure) return next_look(draft);
   Revision revision = revision_for(wish);
@@ -165,7 +165,8 @@ void Scaling::next_resize(Draft& draft) const {
 
 // What the VM really has, never more than what is asked (the rest is leaving) or wanted (it would be taken back).
 std::optional<Resources> Scaling::tell_target(const Resources& wish) const {
-  if (!settled_) return std::nullopt;
+  const bool follows = actual_revision_.value >= asked_revision_.value;
+  if (!settled_ || !follows) return std::nullopt;
   Resources here = field_min(has(), asked_);
   if (resize_deed_) here = field_min(here, resize_deed_->to);
   if (maybe_written_) here = field_min(here, maybe_written_->to);
@@ -207,7 +208,8 @@ void Scaling::next_guest(Draft& draft) const {
     return;
   }
   const auto tell = tell_target(wish);
-  const auto consent = tell || !held_back_.empty() ? std::nullopt : consent_target(wish, draft.now, draft);
+  const bool may_ask = !tell && held_back_.empty() && !forced(draft.now);
+  const auto consent = !may_ask ? std::nullopt : consent_target(wish, draft.now, draft);
   if ((!tell && !consent) || draft.holds(guest_failure_, "guest.failed")) return;
   if (tell) draft.actions.tell = SizeDeed{last_id_ + 4, told_, *tell, asked_revision_};
   if (consent) draft.actions.consent = SizeDeed{last_id_ + 3, *consent_, *consent, revision_for(wish)};
