@@ -81,6 +81,7 @@ struct MachineState {
   std::string machine_type;
   std::string version;            // the hypervisor's, "QEMU 7.2.22"
   std::uint32_t cpus_present = 0; // slots filled; online is the guest's word, not ours
+  std::vector<std::uint32_t> cpu_slots;  // their numbers, rising; empty: the lowest `cpus_present`
   Bytes base_memory, plugged_memory, plugged_wish;
   Duration migration_downtime{};
 

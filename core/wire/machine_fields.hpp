@@ -62,6 +62,7 @@ void describe(auto& v, Like<MachineState> auto& m) {
   v.field("machineType", m.machine_type);
   v.field("version", m.version);
   v.need("cpusPresent", m.cpus_present);
+  v.field("cpuSlots", m.cpu_slots);
   v.need("baseMemory", m.base_memory);
   v.need("pluggedMemory", m.plugged_memory);
   v.need("pluggedWish", m.plugged_wish);
