@@ -6,6 +6,7 @@
 #   neonvm_hypervisor_qemu         a static library, for tests and for programs that link the plugin in
 #   neonvm_hypervisor_qemu_module  hypervisor-qemu.so: everything hidden but neonvm_plugin_v1
 # BUILTIN puts it into the list that neonvm_builtin_plugins carries; what is not built in is installed as a module.
+include(GNUInstallDirs)
 set(NEONVM_PLUGIN_MAP ${CMAKE_CURRENT_LIST_DIR}/neonvm_plugin.map)
 
 function(neonvm_plugin)
@@ -18,6 +19,9 @@ function(neonvm_plugin)
   endif()
   if(NOT P_VERSION)
     set(P_VERSION ${PROJECT_VERSION})
+  endif()
+  if(NOT P_VERSION)
+    set(P_VERSION 0)
   endif()
   set(target neonvm_${P_KIND}_${P_NAME})
   set(getter neonvm_plugin_v1_${P_KIND}_${P_NAME})
@@ -37,12 +41,13 @@ endfunction()
 
 # The shared library around a plugin's static one: it adds the exported alias of the getter.
 function(neonvm_plugin_module target file getter)
-  set(alias ${CMAKE_CURRENT_BINARY_DIR}/${file}_export.c)
+  set(alias ${CMAKE_CURRENT_BINARY_DIR}/${file}_export.cpp)
   file(CONFIGURE OUTPUT ${alias} @ONLY CONTENT [[
 struct neonvm_plugin_descriptor;
-const struct neonvm_plugin_descriptor* @getter@(void);
-__attribute__((visibility("default"))) const struct neonvm_plugin_descriptor* neonvm_plugin_v1(void);
-const struct neonvm_plugin_descriptor* neonvm_plugin_v1(void) { return @getter@(); }
+extern "C" const neonvm_plugin_descriptor* @getter@(void);
+extern "C" __attribute__((visibility("default"))) const neonvm_plugin_descriptor* neonvm_plugin_v1(void) {
+  return @getter@();
+}
 ]])
   add_library(${target}_module MODULE ${alias})
   target_link_libraries(${target}_module PRIVATE ${target})
@@ -50,8 +55,8 @@ const struct neonvm_plugin_descriptor* neonvm_plugin_v1(void) { return @getter@(
   target_link_options(${target}_module PRIVATE -Wl,--version-script=${NEONVM_PLUGIN_MAP}
                       $<$<NOT:$<BOOL:${NEONVM_SANITIZE}>>:-Wl,-z,defs>)
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden
-                        C_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
-  set_target_properties(${target}_module PROPERTIES PREFIX "" OUTPUT_NAME ${file} LINKER_LANGUAGE CXX
+                        VISIBILITY_INLINES_HIDDEN ON)
+  set_target_properties(${target}_module PROPERTIES PREFIX "" OUTPUT_NAME ${file}
                         LINK_DEPENDS ${NEONVM_PLUGIN_MAP}
                         LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/plugins)
 endfunction()
