@@ -1,7 +1,7 @@
 // What every orchestrator door must keep (core/ports/orchestrator.hpp), as Catch2 sections.
 //
-// Called from one TEST_CASE of each implementation's test; `make` gives a fresh, empty orchestrator each time, which
-// must have no node. Where the store is shared by processes, `again` opens the same store a second time.
+// Called from a TEST_CASE each of an implementation's test; `make` gives a fresh orchestrator without VMs each time. Where
+// the store is shared by processes, `again` opens the same store a second time.
 #pragma once
 
 #include <functional>
