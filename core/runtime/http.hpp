@@ -3,7 +3,8 @@
 // Server: callbacks on the loop's thread; a handler answers now or later through its Responder (once; a Responder that
 // dies unanswered answers 500). Bodies are read whole, at most `max_body`; idle connections are closed after
 // `idle_timeout`; keep-alive and pipelined requests are served in order. Whoever listens beyond a Unix socket sets
-// `authorize`. Client: blocking, for the CLI and workers (off_loop), with one deadline for the whole exchange.
+// `authorize`. TLS files are read again when they have changed. A handler that throws answers 500. HttpServer and Responder:
+// loop thread only; both end before the loop. Client: blocking, any thread, for the CLI and workers (off_loop), with one deadline for the whole exchange.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,8 @@
 
 namespace neonvm::runtime {
 
-// "unix:/run/x.sock", "http://127.0.0.1:9100", "https://10.0.0.7:25183".
+// "unix:/run/x.sock", "http://127.0.0.1:9100", "http://[::1]:9100", "https://10.0.0.7:25183". Numbers only: a static guest
+// has no resolver ("localhost" is 127.0.0.1).
 struct Endpoint {
   enum class Scheme { unix_socket, tcp, tls };
   Scheme scheme = Scheme::unix_socket;
@@ -61,6 +63,9 @@ using ChannelHandler = std::function<void(HttpRequest, std::shared_ptr<Channel>)
 
 struct TlsFiles {
   std::string certificate, key, ca;        // PEM paths; ca set: peers must show a certificate signed by it
+  // Client: the DNS name that the server's certificate must have; empty: it must have the endpoint's address. Without a
+  // ca the system's are trusted.
+  std::string server_name;
 };
 
 struct HttpServerOptions {
@@ -69,6 +74,10 @@ struct HttpServerOptions {
   std::optional<TlsFiles> tls;
   std::function<bool(const HttpRequest&)> authorize;  // false: 401 before any handler
   unsigned socket_mode = 0600;             // of a Unix socket
+  bool allow_other_users = false;          // on a Unix socket; else only our own user and root are answered
+  std::size_t max_header = 16 * 1024;
+  std::size_t max_connections = 1000;      // beyond that callers wait in the kernel's queue
+  ChannelOptions channel;
 };
 
 class HttpServer {
@@ -92,6 +101,7 @@ struct HttpClientOptions {
   std::optional<TlsFiles> tls;
   std::string bearer_token;
   std::string bearer_token_file;           // read for every request, so that a rotated token is used
+  std::size_t max_body = 64 * 1024 * 1024;  // of a response
 };
 
 // One exchange. not-2xx is not an error here.

@@ -10,9 +10,21 @@ namespace neonvm::runtime {
 
 Loop::Impl::Impl(Clock& with, unsigned most_workers) : clock(with), workers(most_workers) {}
 
-Loop::Impl::~Impl() {
-  // Before the reactor goes: what others still hold must no longer reach into it.
+Loop::Impl::~Impl() = default;
+
+std::uint64_t Loop::Impl::at_end(std::function<void()> task) {
+  ends.emplace(++last_end, std::move(task));
+  return last_end;
+}
+
+void Loop::Impl::end() {
   workers.finish();
+  while (!ends.empty()) {
+    const std::function<void()> task = std::move(ends.begin()->second);
+    ends.erase(ends.begin());
+    task();
+  }
+  // What others still hold must no longer reach into the reactor.
   timers->clear();
   while (!sources.empty()) {
     const auto source = sources.begin()->second.lock();
@@ -43,7 +55,10 @@ Loop::Loop(unsigned workers) : Loop(system_clock(), workers) {}
 
 Loop::Loop(Clock& clock, unsigned workers) : impl_(std::make_unique<Impl>(clock, workers)) { clock.attach(*this); }
 
-Loop::~Loop() { impl_->clock.detach(*this); }
+Loop::~Loop() {
+  impl_->clock.detach(*this);
+  impl_->end();
+}
 
 int Loop::run() {
   assert(impl_->runner.load() == std::thread::id());

@@ -31,6 +31,11 @@ struct Loop::Impl {
   void arm();
   void fire();
 
+  // What holds sockets is told before the loop goes, because they must not outlive its reactor.
+  std::uint64_t at_end(std::function<void()> task);
+  void forget_end(std::uint64_t id) { ends.erase(id); }
+  void end();
+
   Clock& clock;
   std::shared_ptr<TimerQueue> timers = std::make_shared<TimerQueue>();
   std::map<int, std::weak_ptr<FdSource>> sources;
@@ -40,6 +45,8 @@ struct Loop::Impl {
   asio::steady_timer alarm{io};
   std::optional<Instant> alarm_at;
   std::list<asio::signal_set> signals;
+  std::map<std::uint64_t, std::function<void()>> ends;
+  std::uint64_t last_end = 0;
   std::atomic<std::thread::id> runner{};
   std::atomic<int> exit_code{0};
   Workers workers;
