@@ -1,0 +1,210 @@
+#include "plugins/hypervisor-qemu/command_line.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+namespace neonvm::qemu {
+
+namespace {
+using Json = nlohmann::json;
+using Argv = std::vector<std::string>;
+
+void add(Argv& argv, std::initializer_list<std::string> words) { argv.insert(argv.end(), words); }
+
+std::string text(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+std::string number(std::uint64_t value) { return std::to_string(value); }
+
+void add_identity(Argv& argv, const MachineSpec& spec) {
+  // The kernel shows 15 characters of it: "ps" tells which VM a QEMU is.
+  add(argv, {"-name", "guest=" + escape_commas(spec.name) + ",process=" + escape_commas("neonvm:" + spec.name) +
+                          ",debug-threads=on"});
+  if (!spec.uuid.empty()) add(argv, {"-uuid", spec.uuid});
+}
+
+void add_hardening(Argv& argv) {
+  add(argv, {"-nodefaults", "-no-user-config", "-display", "none", "-only-migratable", "-msg", "timestamp=on"});
+  add(argv, {"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"});
+  // A reset ends QEMU and is told as a reset; a panic is told by pvpanic and then ends it.
+  add(argv, {"-action", "reboot=shutdown,shutdown=poweroff,panic=shutdown"});
+}
+
+void add_board(Argv& argv, const MachineSpec& spec, const LaunchFacts& facts, const Settings& settings) {
+  add(argv, {"-machine", facts.machine_type + ",memory-backend=ram0,vmport=off,dump-guest-core=off,usb=off"});
+  add(argv, {"-accel", facts.kvm ? "kvm" : "tcg,thread=multi"});
+  const std::string fallback = facts.kvm ? "host" : "max";
+  add(argv, {"-cpu", settings.cpu.empty() ? fallback : settings.cpu});
+  const std::string slots = number(spec.max_cpus);
+  add(argv, {"-smp", "cpus=" + number(spec.boot_cpus) + ",maxcpus=" + slots + ",sockets=1,dies=1,cores=" + slots +
+                         ",threads=1"});
+}
+
+void add_memory(Argv& argv, const MachineSpec& spec, const LaunchFacts& facts, const Settings& settings) {
+  const Bytes base = base_memory_for(spec.base_memory, facts.kvm);
+  const std::string backend = settings.memory_backend == "memfd" ? "memory-backend-memfd" : "memory-backend-ram";
+  std::string size = "size=" + number(base.value / kib) + "K";
+  // A slot that stays empty: it gives the room in which the device is aligned, and the NUMA node that it hangs on.
+  if (spec.pluggable_memory.value > 0) {
+    size += ",slots=1,maxmem=" + number((base + spec.pluggable_memory).value / kib) + "K";
+  }
+  add(argv, {"-m", size, "-object", backend + ",id=ram0,size=" + number(base.value)});
+  if (spec.pluggable_memory.value == 0) return;
+  add(argv, {"-object", backend + ",id=vmem0,reserve=off,size=" + number(spec.pluggable_memory.value)});
+  add(argv, {"-device", std::string("virtio-mem-pci,id=") + memory_device_id + ",memdev=vmem0,block-size=" +
+                            number(spec.memory_block.value) + ",requested-size=" +
+                            number(round_up(spec.plugged_at_start, spec.memory_block.value).value)});
+}
+
+void add_monitors(Argv& argv) {
+  add(argv, {"-chardev", "socket,id=monitor,fd=" + number(monitor_fd) + ",server=on,wait=off"});
+  add(argv, {"-mon", "chardev=monitor,mode=control"});
+  // A second one, so that somebody can look while the first is held, and for out-of-band commands.
+  add(argv, {"-chardev", "socket,id=monitor-oob,fd=" + number(oob_monitor_fd) + ",server=on,wait=off"});
+  add(argv, {"-mon", "chardev=monitor-oob,mode=control"});
+}
+
+void add_serial(Argv& argv, const MachineSpec& spec) {
+  const std::string log =
+      spec.console_log.empty() ? "" : ",logfile=" + escape_commas(spec.console_log) + ",logappend=on";
+  if (!spec.console_socket.empty()) {
+    add(argv, {"-chardev", "socket,id=console,fd=" + number(console_fd) + ",server=on,wait=off" + log});
+  } else {
+    add(argv, {"-chardev", "null,id=console" + log});
+  }
+  add(argv, {"-serial", "chardev:console"});
+  if (spec.guest_socket.empty()) return;
+  add(argv, {"-device", "virtio-serial-pci,id=serial0"});
+  add(argv, {"-chardev", "socket,id=guest,fd=" + number(guest_fd) + ",server=on,wait=off"});
+  add(argv, {"-device", "virtserialport,id=guestport,bus=serial0.0,nr=1,chardev=guest,name=tech.neon.guest.0"});
+}
+
+void add_small_devices(Argv& argv) {
+  add(argv, {"-object", "rng-builtin,id=rng0", "-device", "virtio-rng-pci,id=rng,rng=rng0"});
+  add(argv, {"-device", "pvpanic-pci,id=panic"});
+}
+
+void add_disk(Argv& argv, const MachineDisk& disk, bool first) {
+  const std::string file_node = "file-" + disk.id;
+  const std::string discard = disk.discard ? "unmap" : "ignore";
+  Json file = {{"driver", "file"}, {"node-name", file_node}, {"filename", disk.path},
+               // "on" and not "auto": an image on a file system without locks must not be opened unguarded.
+               {"locking", "on"},   {"discard", discard},     {"read-only", disk.read_only}};
+  Json format = {{"driver", disk.format}, {"node-name", "disk-" + disk.id}, {"file", file_node},
+                 {"discard", discard},    {"read-only", disk.read_only}};
+  add(argv, {"-blockdev", text(file), "-blockdev", text(format)});
+  // Without room for it on the host a guest's write stops the guest; it is not told of an error that would end its
+  // file system.
+  std::string device = "virtio-blk-pci,id=dev-" + disk.id + ",drive=disk-" + disk.id + ",serial=" + disk.id;
+  device += disk.read_only ? "" : ",werror=enospc";
+  if (first) device += ",bootindex=1";
+  add(argv, {"-device", device});
+}
+
+void add_network(Argv& argv, const MachineNetwork& network, std::size_t index, bool incoming) {
+  const std::string id = network_id(index);
+  if (network.kind == NetworkKind::user) {
+    std::string backend = "user,id=" + id + ",ipv6=off,restrict=" + (network.restrict_egress ? "on" : "off");
+    for (const Port& port : network.forwards) {
+      // The source of a migration still has the ports: the target gets them when it is made the one that runs.
+      if (port.host == 0 || incoming) continue;
+      backend += std::string(",hostfwd=") + (port.protocol == Protocol::udp ? "udp" : "tcp") + ":127.0.0.1:" +
+                 number(port.host) + "-:" + number(port.guest);
+    }
+    add(argv, {"-netdev", backend});
+  } else {
+    add(argv, {"-netdev", "tap,id=" + id + ",ifname=" + escape_commas(network.tap) + ",script=no,downscript=no"});
+  }
+  std::string device = "virtio-net-pci,id=nic" + number(index) + ",netdev=" + id + ",romfile=";
+  if (!network.mac.empty()) device += ",mac=" + escape_commas(network.mac);
+  add(argv, {"-device", device});
+}
+
+void add_boot(Argv& argv, const MachineSpec& spec) {
+  if (spec.kernel.empty()) return;
+  add(argv, {"-kernel", spec.kernel});
+  if (!spec.initrd.empty()) add(argv, {"-initrd", spec.initrd});
+  std::string cmdline = spec.cmdline;
+  const bool fewer = spec.cpu_mode == CpuScalingMode::sysfs && spec.online_cpus < spec.boot_cpus;
+  if (fewer && (" " + cmdline).find(" maxcpus=") == std::string::npos) {
+    cmdline += (cmdline.empty() ? "" : " ") + ("maxcpus=" + number(spec.online_cpus));
+  }
+  if (!cmdline.empty()) add(argv, {"-append", cmdline});
+}
+
+Error wrong(const std::string& field, const std::string& why) {
+  return Error{Code::invalid_argument, "machine." + field + ": " + why};
+}
+
+Status check_disks(const MachineSpec& spec) {
+  std::set<std::string> ids;
+  for (const MachineDisk& disk : spec.disks) {
+    const bool plain = !disk.id.empty() && std::ranges::all_of(disk.id, [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    });
+    if (!plain || disk.id.size() > 20) return wrong("disks", "id \"" + disk.id + "\" must be 1 to 20 of a-z 0-9 - _");
+    if (!ids.insert(disk.id).second) return wrong("disks", "id \"" + disk.id + "\" is there twice");
+    if (disk.format != "qcow2" && disk.format != "raw") {
+      return wrong("disks." + disk.id + ".format", "\"" + disk.format + "\" must be qcow2 or raw");
+    }
+    if (!disk.path.starts_with('/')) return wrong("disks." + disk.id + ".path", "must be absolute");
+  }
+  return {};
+}
+}  // namespace
+
+std::string network_id(std::size_t index) { return "net" + number(index); }
+
+std::string escape_commas(std::string_view value) {
+  std::string escaped;
+  for (const char c : value) {
+    escaped += c;
+    if (c == ',') escaped += ',';
+  }
+  return escaped;
+}
+
+Bytes base_memory_for(Bytes wanted, bool kvm) {
+  const bool even = wanted.value % (256 * kib) == 0;
+  return kvm || !even ? wanted : wanted + Bytes{8 * kib};
+}
+
+Status check(const MachineSpec& spec) {
+  if (!spec.run_dir.starts_with('/')) return wrong("runDir", "must be absolute");
+  if (spec.name.empty()) return wrong("name", "must not be empty");
+  if (spec.max_cpus < 1 || spec.max_cpus > 288) return wrong("maxCpus", "must be 1 to 288");
+  if (spec.boot_cpus < 1 || spec.boot_cpus > spec.max_cpus) return wrong("bootCpus", "must be 1 to maxCpus");
+  if (spec.base_memory < Bytes{64 * mib} || spec.base_memory.value % (8 * kib) != 0) {
+    return wrong("baseMemory", "must be at least 64Mi and a multiple of 8Ki");
+  }
+  const std::uint64_t block = spec.memory_block.value;
+  if (block < mib || (block & (block - 1)) != 0) return wrong("memoryBlock", "must be a power of two, at least 1Mi");
+  if (spec.pluggable_memory.value % block != 0) return wrong("pluggableMemory", "must be a multiple of memoryBlock");
+  if (spec.plugged_at_start > spec.pluggable_memory) return wrong("pluggedAtStart", "is more than pluggableMemory");
+  return check_disks(spec);
+}
+
+Result<std::vector<std::string>> command_line(const MachineSpec& spec, const LaunchFacts& facts,
+                                              const Settings& settings) {
+  if (auto valid = check(spec); !valid) return valid.error();
+  Argv argv{facts.binary};
+  add_identity(argv, spec);
+  add_hardening(argv);
+  add_board(argv, spec, facts, settings);
+  add_memory(argv, spec, facts, settings);
+  add_monitors(argv);
+  add_serial(argv, spec);
+  add_small_devices(argv);
+  for (const MachineDisk& disk : spec.disks) add_disk(argv, disk, &disk == spec.disks.data());
+  std::size_t index = 0;
+  for (const MachineNetwork& network : spec.networks) {
+    if (network.kind != NetworkKind::none) add_network(argv, network, index, spec.incoming);
+    ++index;
+  }
+  add_boot(argv, spec);
+  if (spec.incoming) add(argv, {"-S", "-incoming", "defer"});
+  argv.insert(argv.end(), spec.extra_args.begin(), spec.extra_args.end());
+  return argv;
+}
+
+}  // namespace neonvm::qemu

@@ -1,0 +1,17 @@
+// Port forwards of QEMU's user networking, added and removed while the VM runs.
+//
+// Used by qemu_machine. QMP has no words for it, so it goes through the human monitor, whose answers are for people.
+// Threads: any. Failure: refused when the host's port cannot be had; removing what is not there is no failure.
+#pragma once
+
+#include <string>
+
+#include "core/model/machine.hpp"
+#include "plugins/hypervisor-qemu/monitor.hpp"
+
+namespace neonvm::qemu {
+
+Status add_forward(Monitor& monitor, const std::string& network, const Port& port, Deadline deadline);
+Status remove_forward(Monitor& monitor, const std::string& network, const Port& port, Deadline deadline);
+
+}  // namespace neonvm::qemu
