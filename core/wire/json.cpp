@@ -134,8 +134,7 @@ std::string shown(const Json& json) {
 }
 
 void Faults::add(std::string_view path, std::string_view text) {
-  constexpr std::size_t most = 10;
-  if (lines_.size() == most) {
+  if (full()) {
     ++more_;
     return;
   }

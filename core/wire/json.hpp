@@ -32,9 +32,13 @@ class Faults {
  public:
   void add(std::string_view path, std::string_view text);
   [[nodiscard]] bool none() const { return lines_.empty(); }
+  // Further ones are only counted: no work is worth while for their text.
+  [[nodiscard]] bool full() const { return lines_.size() == most; }
   [[nodiscard]] Error error() const;  // REQUIRES !none()
 
  private:
+  static constexpr std::size_t most = 10;
+
   std::vector<std::string> lines_;
   std::size_t more_ = 0;
 };

@@ -187,7 +187,7 @@ void Reader::close() {
   if (keys_ == Keys::lenient || !object_.is_object()) return;
   for (const auto& [key, value] : object_.items()) {
     if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
-    const std::string near = suggestion(key, known_);
+    const std::string near = faults_.full() ? "" : suggestion(key, known_);
     if (keys_ == Keys::strict || !near.empty()) faults_.add(path_of(printable(key)), "is not known" + near);
   }
 }

@@ -30,6 +30,8 @@ void machine_facts(auto& v, auto& r) {
   v.field("machineType", r.machine_type);
   v.field("hypervisorVersion", r.hypervisor_version);
   v.need("maxCpus", r.max_cpus);
+  v.field_or("cpusPresent", r.cpus_present, 0);
+  v.field("cpuSlots", r.cpu_slots);
 }
 
 void describe(auto& v, Like<RunnerReport> auto& r) {

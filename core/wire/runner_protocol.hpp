@@ -36,6 +36,7 @@ struct RunnerReport {
   std::string accelerator, machine_type, hypervisor_version;
   std::uint32_t max_cpus = 1;
   std::uint32_t cpus_present = 0;       // slots filled, for the target of a migration; 0: not known yet
+  std::vector<std::uint32_t> cpu_slots; // their numbers; empty: the lowest `cpus_present`
   CpuState cpu;                         // actual: online in the guest if it is connected, else slots present
   MemoryState memory;                   // of the whole VM: base + plugged
   Revision revision;                    // of the last size that was asked
