@@ -77,8 +77,7 @@ Status Ledger::reserve(const Booking& wanted) {
   if (node == nodes_.end()) return Error{Code::not_found, "there is no node " + wanted.node};
   const NodeTotals t = totals(wanted.node);
   const Resources size = reserved(wanted);
-  const bool fits = fits_in(t.reserved, t.capacity) && fits_in(size, t.free());
-  if (!fits) return Error{Code::out_of_capacity, wanted.node + " lacks " + shortage(size, t.free())};
+  if (!fits_in(size, t.free())) return Error{Code::out_of_capacity, wanted.node + " lacks " + shortage(size, t.free())};
   bookings_[wanted.holder] = wanted;
   return {};
 }

@@ -62,14 +62,14 @@ class Ladder {
   // The runner that has the VM: the named one or its successor, unless another one runs it by its own word.
   const RunnerFacts* find_current() const {
     const RunnerFacts* named = holder_of(runners_, facts_.runs_at.empty() ? facts_.status.runner : facts_.runs_at);
-    if (named && (is_running(*named) || facts_.migrating)) return named;
+    if (facts_.migrating) return named || !facts_.runs_at.empty() ? named : holder_of(runners_, facts_.migration_source);
+    if (named && is_running(*named)) return named;
     const auto found = [this](auto matches) -> const RunnerFacts* {
       const auto at = std::find_if(runners_.begin(), runners_.end(), matches);
       return at == runners_.end() ? nullptr : &*at;
     };
     if (const auto* running = found([](const RunnerFacts& r) { return is_running(r) && !r.deleting; })) return running;
     if (named) return named;
-    if (facts_.migrating) return nullptr;
     if (const auto* starting = found([](const RunnerFacts& r) { return is_held(r) && !r.deleting; })) return starting;
     return found([this](const RunnerFacts& r) { return is_lost(r) && !is_superseded(r, runners_); });
   }
@@ -81,7 +81,10 @@ class Ladder {
     if (is_stranded()) {
       return stop(*current_, Duration::zero(), {"stranded", "its migration is gone and nothing will arrive"});
     }
-    if (is_mute()) return stop(*current_, Duration::zero(), {"mute", "it has not said a word since it was started"});
+    if (is_mute()) {
+      clear_runner(status());
+      return stop(*current_, Duration::zero(), {"mute", "it has not said a word since it was started"});
+    }
     clear_strays();
   }
 
@@ -228,6 +231,8 @@ class Ladder {
     } else {
       status().why = "is being started";
     }
+    // A name that was seen on a node has had its life.
+    if (!status().node.empty()) clear_runner(status());
     if (status().runner.empty()) status().runner = facts_.fresh_name;
     take(LifecycleDeed::start_runner, status().runner, {"start", "no runner has the VM"});
   }

@@ -100,7 +100,7 @@ struct LifecycleFacts {
   // A migration that has begun. Its ladder decides about its two runners; here nobody is started or stopped for it.
   bool migrating = false;
   Phase migrating_phase = Phase::pre_migrating;
-  std::string migration, migration_target;
+  std::string migration, migration_source;
   std::string runs_at;                 // the migration's word: the VM is held by this runner from now on
   std::string fresh_name;              // for a runner, if one must be named; never used before
   std::string size_why;                // why another size than the wish is asked of the runner

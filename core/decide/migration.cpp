@@ -238,13 +238,13 @@ class Ladder {
   // The point of no return ------------------------------------------------------------------------------------------
 
   void switch_over() {
-    if (is_gone(target_)) return at(step_switching) ? arrived() : turn_back();
+    if (is_gone(target_)) return at(step_switching) && !facts_.never_ran ? arrived() : turn_back();
+    if (target_->deleting) return wait("the target is being stopped");
     if (is_lost(*target_)) {
-      take(MigrationDeed::succeed_target, target_->name + "x", {"target.lost", "its QEMU may hold the whole VM"});
+      order(MigrationDeed::succeed_target, successor_name(), {"target.lost", "its QEMU may hold the whole VM"});
       decision_.step.predecessor = target_->name;
       return;
     }
-    if (target_->deleting) return wait("the target is being stopped");
     if (!at(step_switching)) {
       status().progress.step = step_switching;
       return;
@@ -257,6 +257,13 @@ class Ladder {
     }
     if (!target_->word || !target_->word->fresh) return wait("waits for a word from the target");
     order(MigrationDeed::activate_target, target_->name, {"activate", "the source stands still and the target has the VM"});
+  }
+
+  // The same from every controller that comes to it, so that a successor is never made twice.
+  std::string successor_name() const {
+    std::string name = target_->name;
+    while (find_runner(runners_, name)) name += "x";
+    return name;
   }
 
   // The source has completed, and the target died before anybody told it to run.

@@ -64,6 +64,9 @@ struct MigrationFacts {
   std::optional<Refusal> refused;      // the last answer to reserve_target or start_target, if it was a refusal
   std::string reserved_node;           // the last answer to reserve_target, if it was a node
   std::uint32_t copies = 0;            // copy orders of this migration that the source took from this controller
+  // Every order to activate the target was surely refused, since before "switching over" was written. False after a
+  // restart of the controller: then nobody knows.
+  bool never_ran = false;
   // Seen by this controller: a new one begins to count anew.
   Instant began{};                     // first seen as Running
   Instant progressed{};                // the copy last moved

@@ -42,7 +42,7 @@ std::string excluded(const Node& node, const PlacementWish& wish) {
 }
 
 bool has_room(const NodeView& view, const Resources& size) {
-  return fits_in(view.totals.reserved, view.totals.capacity) && fits_in(size, view.totals.free());
+  return fits_in(size, view.totals.free());
 }
 
 Resources largest_of(const std::vector<NodeView>& nodes) {
