@@ -217,12 +217,12 @@ Instant RunnerLife::stop_machine(Instant now) {
   return Instant::max();
 }
 
+// The directory first: were the object gone and the directory left, nobody would ever look for it again.
 Instant RunnerLife::finish(Instant now) {
-  const bool ours = owns_dir();
+  if (owns_dir() && !dir_.path().empty()) dir_.remove();
   const auto gone = store_.erase_runner(name_, now + call_limit);
   if (!gone) return now + retry_pause;
   over_ = *gone;
-  if (over_ && ours && !dir_.path().empty()) dir_.remove();
   return Instant::max();  // a finalizer that is taken off later is a change that calls again
 }
 

@@ -76,7 +76,9 @@ int Connection::wait_for_lock(void* self, int attempt) {
 }
 
 Error Connection::error(int code) const {
-  const int number = sqlite3_system_errno(db_);
+  const int last = errno;  // SQLite forgets it on some ways (3.40: a failed write of the log)
+  const int known = sqlite3_system_errno(db_);
+  const int number = known != 0 ? known : last;
   const std::string why = sqlite3_errmsg(db_);
   const bool full = (code & 0xFF) == SQLITE_IOERR && (number == ENOSPC || number == EDQUOT || number == EFBIG);
   if ((code & 0xFF) == SQLITE_FULL || full) {

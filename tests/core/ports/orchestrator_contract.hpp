@@ -1,7 +1,7 @@
 // What every orchestrator door must keep (core/ports/orchestrator.hpp), as Catch2 sections.
 //
-// Called from a TEST_CASE each of an implementation's test; `make` gives a fresh orchestrator without VMs each time. Where
-// the store is shared by processes, `again` opens the same store a second time.
+// Called from a TEST_CASE each of an implementation's test; `make` gives a fresh orchestrator without VMs each time.
+// Where the store is shared by processes, `again` opens the same store a second time.
 #pragma once
 
 #include <functional>
@@ -30,7 +30,7 @@ void orchestrator_leases(const MakeOrchestrator& make);
 void orchestrator_runs_runners(const MakeOrchestrator& make);
 
 // For tests that build on the same steps.
-Deadline soon();                                     // long enough for anything that comes at all
+Deadline soon();  // long enough for anything that comes at all
 Object vm_object(const std::string& name, const std::string& spec = R"({"a":1})");
 Object runner_object(const std::string& name, const std::string& vm);
 // The next change; fails the test when none comes.

@@ -42,9 +42,12 @@ int count_up(Orchestrator& door, const std::string& name, int times) {
     if (!read) return fail(read.error());
     read->status = std::to_string(std::strtol(read->status.c_str(), nullptr, 10) + 1);
     const auto written = door.update_status(*read, soon());
-    if (written) ++done;
-    else if (written.error().code == Code::conflict) ++conflicts;
-    else return fail(written.error());
+    if (written)
+      ++done;
+    else if (written.error().code == Code::conflict)
+      ++conflicts;
+    else
+      return fail(written.error());
   }
   say("conflicts " + std::to_string(conflicts));
   return 0;
@@ -115,6 +118,7 @@ int main(int count, char** words) {
   local::Settings settings;
   settings.home = words[2];
   settings.supervise = command == "serve";
+  settings.nodes = local::equal_nodes(1, 0.9, local::machine_share());
   if (command == "fill-limited") {
     ::signal(SIGXFSZ, SIG_IGN);
     const rlimit limit{300'000, 300'000};

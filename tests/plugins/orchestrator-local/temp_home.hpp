@@ -52,6 +52,7 @@ inline Settings settings_of(const TempHome& home, bool supervise = false) {
   settings.home = home.path;
   settings.supervise = supervise;
   settings.runner_command = {STAND_IN_RUNNER};
+  settings.nodes = equal_nodes(1, 0.9, {MilliCpu{4000}, Bytes{4 * gib}});
   return settings;
 }
 
