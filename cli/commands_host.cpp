@@ -1,15 +1,14 @@
-#include "cli/commands.hpp"
 #include "cli/commands_host.hpp"
+
+#include "cli/commands.hpp"
 
 namespace neonvm::cli {
 
+// The commands that need a control plane (run, scale, migrate, …) join this table together with `serve`.
 std::vector<Command> all_commands() {
-  return {run_command(),     apply_command(),      list_command(),      get_command(),     describe_command(),
-          scale_command(),   migrate_command(),    start_command(),     stop_command(),    delete_command(),
-          logs_command(),    console_command(),    exec_command(),      cp_command(),      top_command(),
-          explain_command(), events_command(),     serve_command(),     runner_command(),  controller_command(),
-          scheduler_command(), agent_command(),    nodes_command(),     plugins_command(), doctor_command(),
-          config_command(),  completion_command(), version_command()};
+  return {list_command(),    get_command(),    describe_command(), events_command(),     logs_command(),
+          runner_command(),  nodes_command(),  plugins_command(),  doctor_command(),     config_command(),
+          completion_command(), version_command()};
 }
 
 }  // namespace neonvm::cli
