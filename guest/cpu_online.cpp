@@ -13,8 +13,14 @@ std::string name_of(const CpuStep& step) { return "cpu" + std::to_string(step.cp
 
 }  // namespace
 
-CpuOnline::CpuOnline(runtime::Loop& loop, CpuTree tree, CpuPatience patience)
-    : loop_(loop), tree_(std::move(tree)), patience_(patience), self_(std::make_shared<CpuOnline*>(this)) {}
+CpuOnline::CpuOnline(runtime::Loop& loop, CpuTree tree, CpuPatience patience, Switch switch_cpu)
+    : loop_(loop),
+      tree_(std::move(tree)),
+      patience_(patience),
+      switch_(std::move(switch_cpu)),
+      self_(std::make_shared<CpuOnline*>(this)) {
+  if (!switch_) switch_ = [own = tree_](std::uint32_t cpu, bool on) { return own.switch_cpu(cpu, on); };
+}
 
 void CpuOnline::want(std::uint32_t count, Done done) {
   if (wish_) answer("superseded by a wish for " + std::to_string(count));
@@ -63,7 +69,7 @@ void CpuOnline::step() {
 void CpuOnline::start(const CpuStep& step) {
   busy_[step.cpu] = loop_.after(patience_.one_cpu, [this, step] { stuck(step); });
   std::weak_ptr<CpuOnline*> self = self_;
-  loop_.off_loop([tree = tree_, step] { return tree.switch_cpu(step.cpu, step.on); },
+  loop_.off_loop([turn = switch_, step] { return turn(step.cpu, step.on); },
                  [self, step](const Status& status) {
                    if (const auto alive = self.lock()) (*alive)->ended(step, status);
                  });

@@ -32,7 +32,9 @@ struct CpuPatience {
 class CpuOnline {
  public:
   using Done = std::function<void(const CpuOutcome&)>;
-  CpuOnline(runtime::Loop& loop, CpuTree tree, CpuPatience patience = {});
+  // How a CPU is switched; blocks, is called on a worker. Empty: through the tree.
+  using Switch = std::function<Status(std::uint32_t cpu, bool on)>;
+  CpuOnline(runtime::Loop& loop, CpuTree tree, CpuPatience patience = {}, Switch switch_cpu = nullptr);
 
   void want(std::uint32_t count, Done done);
   // Hot-plugged: it is switched on as soon as it is there, because the kernel does not do that by itself.
@@ -60,6 +62,7 @@ class CpuOnline {
   runtime::Loop& loop_;
   CpuTree tree_;
   CpuPatience patience_;
+  Switch switch_;
   std::optional<Wish> wish_;
   std::map<std::uint32_t, runtime::Timer> busy_;      // being switched; its timer is over when it is stuck
   std::set<std::uint32_t> appeared_;                  // to be switched on, whatever the wish

@@ -95,11 +95,11 @@ Result<AddressPlan> parse_address_plan(std::string_view text) {
   const std::string_view first = next_part(rest);
   const std::size_t slash = first.find('/');
   const auto address = parse_address(first.substr(0, slash));
-  const auto prefix = slash == std::string_view::npos ? std::optional<unsigned>{}
-                                                      : whole_number<unsigned>(first.substr(slash + 1));
-  if (!address || !prefix || *prefix == 0 || *prefix > 32) return bad_plan(text);
+  const bool has_prefix = slash != std::string_view::npos;
+  const unsigned prefix = has_prefix ? whole_number<unsigned>(first.substr(slash + 1)).value_or(0) : 0;
+  if (!address || prefix == 0 || prefix > 32) return bad_plan(text);
   plan.address = *address;
-  plan.mask = htonl(~std::uint32_t{0} << (32 - *prefix));
+  plan.mask = htonl(~std::uint32_t{0} << (32 - prefix));
   for (std::uint32_t* field : {&plan.gateway, &plan.dns}) {
     if (rest.empty()) break;
     const auto number = parse_address(next_part(rest));

@@ -9,6 +9,8 @@ namespace neonvm::qemu {
 namespace {
 // QEMU tells of every change of state, but not of how far the copy is.
 constexpr Duration look_pace = std::chrono::milliseconds(100);
+constexpr Duration figures_pace = std::chrono::milliseconds(5);
+constexpr Duration figures_patience = std::chrono::seconds(1);
 // After so many passes over the memory a guest that may be post-copied is.
 constexpr std::uint64_t passes_before_post_copy = 3;
 
@@ -151,9 +153,20 @@ Result<MigrationReport> LiveMigration::report(Deadline deadline) {
 void LiveMigration::note(const MigrationInfo& info) {
   if (ordering_) return;
   const Instant now = clock_now();
+  Duration next_pace = look_pace;
   // A source from before we attached: only a source knows how much there is.
   if (info.total.value > 0) source_ = true;
-  const MigrationState state = migration_state_of(info.status);
+  const std::string position = info.status + " " + std::to_string(info.passes) + " " +
+                               std::to_string(info.transferred.value) + " " + std::to_string(info.remaining.value);
+  if (position != last_position_) progressed_ = now;
+  last_position_ = position;
+  MigrationState state = migration_state_of(info.status);
+  // QEMU says "completed" a moment before it has put down its figures and counts the VM as migrated away.
+  const bool figures_missing = source_ && state == MigrationState::completed && info.total_time == Duration::zero();
+  if (figures_missing && now - progressed_ < figures_patience) {
+    state = MigrationState::switching;
+    next_pace = figures_pace;
+  }
   report_.state = state;
   report_.why = info.error;
   if (!given_up_.empty() && (state == MigrationState::cancelled || state == MigrationState::failed)) {
@@ -173,22 +186,23 @@ void LiveMigration::note(const MigrationInfo& info) {
   }
   progress.total_time = info.total_time;
   progress.downtime = info.downtime;
-  const std::string position = info.status + " " + std::to_string(info.passes) + " " +
-                               std::to_string(info.transferred.value) + " " + std::to_string(info.remaining.value);
-  if (position != last_position_) progressed_ = now;
-  last_position_ = position;
   next_look_.reset();
-  if (state != MigrationState::none && !is_over(state)) next_look_ = now + look_pace;
+  if (state != MigrationState::none && !is_over(state)) next_look_ = now + next_pace;
 }
 
 std::optional<QmpCommand> LiveMigration::what_to_do(const MigrationInfo& info) {
   if (!source_ || is_over(report_.state) || report_.state == MigrationState::none) return std::nullopt;
   const Instant now = clock_now();
   // Cancelling in post-copy wedges QEMU, and the VM could not go back anyway.
-  if (!info.status.starts_with("postcopy") && info.status != "cancelling" && given_up_.empty()) {
-    if (now - progressed_ > stall_) give_up("nothing was copied for " + std::to_string(static_cast<int>(seconds(stall_))) +
-                                            " s: the target does not read");
-    else if (give_up_at_ && now > *give_up_at_) give_up("it took longer than it was given");
+  const bool can_be_undone = migration_state_of(info.status) != MigrationState::completed &&
+                             !info.status.starts_with("postcopy") && info.status != "cancelling";
+  if (can_be_undone && given_up_.empty()) {
+    if (now - progressed_ > stall_) {
+      given_up_ = "nothing was copied for " + std::to_string(static_cast<int>(seconds(stall_))) +
+                  " s: the target does not read";
+    } else if (give_up_at_ && now > *give_up_at_) {
+      given_up_ = "it took longer than it was given";
+    }
     if (!given_up_.empty()) return plain("migrate_cancel");
   }
   if (post_copy_allowed_ && !post_copy_asked_ && info.status == "active" && info.passes >= passes_before_post_copy) {
@@ -197,8 +211,6 @@ std::optional<QmpCommand> LiveMigration::what_to_do(const MigrationInfo& info) {
   }
   return std::nullopt;
 }
-
-void LiveMigration::give_up(const std::string& why) { given_up_ = why; }
 
 bool LiveMigration::under_way() {
   const std::lock_guard lock(mutex_);
@@ -213,10 +225,10 @@ MigrationReport LiveMigration::last_known() {
 bool LiveMigration::process_ended(const std::string& why) {
   const std::lock_guard lock(mutex_);
   next_look_.reset();
-  if (report_.state == MigrationState::none || is_over(report_.state)) return false;
-  report_.state = MigrationState::failed;
+  if (report_.state == MigrationState::none || (report_.state == told_.state && is_over(report_.state))) return false;
+  if (!is_over(report_.state)) report_.state = MigrationState::failed;
+  if (report_.state == MigrationState::failed && report_.why.empty()) report_.why = why;
   report_.progress.step = step_of(report_.state);
-  report_.why = why;
   told_ = report_;
   return true;
 }
@@ -224,10 +236,11 @@ bool LiveMigration::process_ended(const std::string& why) {
 void LiveMigration::on_event(const QmpEvent& event) {
   if (event.name != "MIGRATION" && event.name != "MIGRATION_PASS") return;
   const std::lock_guard lock(mutex_);
-  // The event has the state alone; the rest is asked for. Kept, should QEMU end before it can answer.
-  if (event.name == "MIGRATION") {
-    const MigrationState state = migration_state_of(member(event, "status"));
-    if (!is_over(state)) report_.state = state;
+  // The event has the state alone; the rest is asked for, unless QEMU ends before it can answer.
+  if (event.name == "MIGRATION" && !ordering_) {
+    report_.state = migration_state_of(member(event, "status"));
+    if (source_ && report_.state == MigrationState::completed) report_.state = MigrationState::switching;
+    report_.progress.step = step_of(report_.state);
   }
   next_look_ = clock_now();
 }

@@ -44,7 +44,6 @@ class LiveMigration {
   Status configure(const MigrationSpec& limits, Deadline deadline);
   void note(const MigrationInfo& info);
   std::optional<QmpCommand> what_to_do(const MigrationInfo& info);
-  void give_up(const std::string& why);
 
   Monitor& monitor_;
   const Duration stall_;

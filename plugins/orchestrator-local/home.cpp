@@ -10,8 +10,10 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
+#include <sstream>
+#include <thread>
 
+#include "plugins/orchestrator-local/process.hpp"
 #include "plugins/orchestrator-local/text_file.hpp"
 
 namespace neonvm::local {
@@ -91,6 +93,19 @@ Result<std::string> short_run_root(const std::string& home) {
                                            std::to_string(longest_socket - longest_below_run_root - 2) + " bytes"};
 }
 
+ProcessId process_in(const std::string& text) {
+  std::istringstream in(text);
+  ProcessId process;
+  in >> process.pid >> process.start;
+  return process;
+}
+
+Error another_serve(const Home& home, pid_t pid) {
+  return Error{Code::failed_precondition, "another neonvm serve (pid " + (pid == 0 ? "unknown" : std::to_string(pid)) +
+                                              ") already runs on " + home.path +
+                                              "; stop it first, or set NEONVM_HOME to another directory"};
+}
+
 }  // namespace
 
 Result<Home> open_home(const std::string& path) {
@@ -123,15 +138,17 @@ Result<UniqueFd> lock_serve(const Home& home) {
   const std::string path = home.path + "/serve.lock";
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!fd) return system_error("cannot open", path, errno);
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    std::string pid = read_file(path).value_or("");
-    while (!pid.empty() && pid.back() == '\n') pid.pop_back();
-    return Error{Code::failed_precondition, "another neonvm serve (pid " + (pid.empty() ? "unknown" : pid) +
-                                                ") already runs on " + home.path +
-                                                "; stop it first, or set NEONVM_HOME to another directory"};
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    const ProcessId holder = process_in(read_file(path).value_or(""));
+    if (is_alive(holder) || std::chrono::steady_clock::now() >= give_up) return another_serve(home, holder.pid);
+    // A serve that was killed between a fork and the exec of a runner: its child lets go at that exec. Or one that has
+    // the lock and has not yet said who it is. Polls, because flock has no deadline.
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
-  const std::string pid = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(fd.get(), 0) != 0 || ::pwrite(fd.get(), pid.data(), pid.size(), 0) < 0) {
+  const ProcessId self = this_process();
+  const std::string text = std::to_string(self.pid) + " " + std::to_string(self.start) + "\n";
+  if (::ftruncate(fd.get(), 0) != 0 || ::pwrite(fd.get(), text.data(), text.size(), 0) < 0) {
     return system_error("cannot write", path, errno);
   }
   return fd;

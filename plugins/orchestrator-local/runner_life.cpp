@@ -14,11 +14,13 @@ constexpr auto retry_pause = std::chrono::seconds(1);
 constexpr auto call_limit = std::chrono::seconds(2);
 constexpr const char* runs_on = ", its VM still runs";
 
+// An object that names no directory has no process either.
 std::string run_dir_of(const Object& runner) {
+  const std::string nowhere = "/nonexistent";
   const auto spec = wire::decode_runner_spec(runner.spec);
-  if (!spec) return {};
+  if (!spec) return nowhere;
   const auto machine = wire::decode_machine_spec(spec->machine);
-  return machine ? machine->run_dir : std::string();
+  return machine && !machine->run_dir.empty() ? machine->run_dir : nowhere;
 }
 
 bool is_final(RunnerPhase phase) { return phase == RunnerPhase::succeeded || phase == RunnerPhase::failed; }
@@ -219,7 +221,7 @@ Instant RunnerLife::stop_machine(Instant now) {
 
 // The directory first: were the object gone and the directory left, nobody would ever look for it again.
 Instant RunnerLife::finish(Instant now) {
-  if (owns_dir() && !dir_.path().empty()) dir_.remove();
+  if (owns_dir()) dir_.remove();
   const auto gone = store_.erase_runner(name_, now + call_limit);
   if (!gone) return now + retry_pause;
   over_ = *gone;

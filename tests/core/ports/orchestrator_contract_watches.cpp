@@ -116,7 +116,9 @@ void keeps_up(const OrchestratorUnderTest& under_test) {
         ended += change.object.spec == R"({"end":true})" ? 1 : 0;
       }
     }
-    for (const auto& object : *door.list(Kind::virtual_machine, soon())) {
+    const auto stored = door.list(Kind::virtual_machine, soon());
+    REQUIRE(stored.ok());
+    for (const auto& object : *stored) {
       CHECK(seen[object.name].version == object.version);
     }
   }

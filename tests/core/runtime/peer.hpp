@@ -51,6 +51,8 @@ class Backstage {
 };
 
 std::size_t open_descriptors();
+// What a WebSocket server answers to that Sec-WebSocket-Key (RFC 6455 4.2.2).
+std::string websocket_accept(const std::string& key);
 void bind_unix(int fd, const std::string& path);
 
 }  // namespace neonvm::runtime

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "core/wire/model_json.hpp"
 #include "plugins/orchestrator-local/local_orchestrator.hpp"
 
 namespace {
@@ -104,6 +105,25 @@ int fill(Orchestrator& door) {
   return 1;
 }
 
+// A serve that starts runners, to be killed in the middle of it.
+int start(Orchestrator& door, const std::string& prefix, int times) {
+  say("began");
+  for (int i = 0; i < times; ++i) {
+    MachineSpec machine;
+    machine.name = "web";
+    RunnerSpec spec;
+    spec.vm = "web";
+    spec.machine = wire::encode(machine);
+    Object runner;
+    runner.name = prefix + std::to_string(i);
+    runner.spec = wire::encode(spec);
+    const auto started = door.start_runner(runner, soon());
+    if (!started) return fail(started.error());
+  }
+  say("started");
+  return ::pause();
+}
+
 int list(Orchestrator& door) {
   const auto found = door.list(Kind::virtual_machine, soon());
   return found ? 0 : fail(found.error());
@@ -117,7 +137,8 @@ int main(int count, char** words) {
   const std::string command = words[1], argument = count > 3 ? words[3] : "";
   local::Settings settings;
   settings.home = words[2];
-  settings.supervise = command == "serve";
+  settings.supervise = command == "serve" || command == "start";
+  if (command == "start") settings.runner_command = {words[5]};
   settings.nodes = local::equal_nodes(1, 0.9, local::machine_share());
   if (command == "fill-limited") {
     ::signal(SIGXFSZ, SIG_IGN);
@@ -131,6 +152,7 @@ int main(int count, char** words) {
   if (command == "hold") return hold(**door, argument);
   if (command == "stamp") return stamp(**door, std::atoi(argument.c_str()));
   if (command == "fill" || command == "fill-limited") return fill(**door);
+  if (command == "start") return start(**door, argument, std::atoi(words[4]));
   if (command == "serve") {
     say("serving");
     return ::pause();
