@@ -117,7 +117,7 @@ void Runner::learned(const MachineState& state, bool attached) {
   report_.hypervisor_version = state.version;
   shape_ = decide::shape_of(settings_.machine, state.accelerator);
   facts_.phase = state.phase;
-  facts_.slots_filled = state.cpus_present;
+  note_slots(state);
   // What QEMU was asked for is what our predecessor was told; of CPUs only the guest knows.
   if (attached && !size_known_) facts_.asked.memory = decide::total_for(shape_, state.plugged_wish);
   note_memory(state.plugged_memory, state.plugged_wish);

@@ -85,6 +85,8 @@ class Runner {
   void drive();                            // asks decide/resize what is next, does it, reports
   void do_order(const decide::ResizeOrder& order);
   void order_answered(const decide::ResizeOrder& order, const std::optional<std::string>& failure);
+  void look_at_slots();
+  void note_slots(const MachineState& state);
   void note_online(std::uint32_t online);
   void note_memory(Bytes plugged, Bytes wish);
   void follow_memory();

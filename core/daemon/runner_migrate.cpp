@@ -105,6 +105,8 @@ void Runner::activate(Answer answer) {
   hold_->command(settings_.command_limit, [](Machine& machine, Deadline deadline) { return machine.resume(deadline); },
                  [this, answer = std::move(answer)](const Status& status) {
                    if (!status) return answer(reply_from(status));
+                   // A source whose target died before it ran: the guest is ours again.
+                   if (report_.phase == MachinePhase::migrated_away) guest_->start();
                    report_.phase = MachinePhase::running;
                    if (report_.forwards.empty()) {
                      for (const Port& port : forwards_) open_forward(port, loop_.now() + forward_patience);

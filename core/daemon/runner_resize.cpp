@@ -94,6 +94,7 @@ void Runner::do_order(const ResizeOrder& order) {
                      [order](Machine& machine, Deadline deadline) { return machine.set_cpus(order.cpus, deadline); },
                      [this, order](const Result<CpuState>& state) {
                        if (state) facts_.slots_filled = state->actual.whole_cpus();
+                       look_at_slots();
                        if (!state) return order_answered(order, state.error().message);
                        if (state->actual.whole_cpus() == order.cpus) return order_answered(order, std::nullopt);
                        order_answered(order, state->why.empty() ? "a CPU slot did not follow" : state->why);
@@ -119,6 +120,20 @@ void Runner::order_answered(const ResizeOrder& order, const std::optional<std::s
   attempt = decide::answered(attempt, wish_of(order), failure, loop_.now());
   if (failure) log_warning("runner", to_string(order.deed), {{"vm", report_.vm}, {"refused", *failure}});
   drive();
+}
+
+// Which slots are filled, not only how many, is what the target of a migration must match.
+void Runner::look_at_slots() {
+  hold_->command(settings_.command_limit, [](Machine& machine, Deadline deadline) { return machine.inspect(deadline); },
+                 [this](const Result<MachineState>& state) {
+                   if (state) note_slots(*state);
+                 });
+}
+
+void Runner::note_slots(const MachineState& state) {
+  facts_.slots_filled = report_.cpus_present = state.cpus_present;
+  report_.cpu_slots = state.cpu_slots;
+  changed();
 }
 
 void Runner::note_online(std::uint32_t online) {

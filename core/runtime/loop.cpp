@@ -1,5 +1,6 @@
 #include "core/runtime/loop.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <cassert>
 #include <future>
@@ -7,6 +8,9 @@
 #include "core/runtime/loop_impl.hpp"
 
 namespace neonvm::runtime {
+
+// run_until() asks so often although no callback ran: what it waits for may be another thread's or process's doing.
+constexpr Duration ask_again = std::chrono::milliseconds(10);
 
 Loop::Impl::Impl(Clock& with, unsigned most_workers) : clock(with), workers(most_workers) {}
 
@@ -72,7 +76,12 @@ bool Loop::run_until(const std::function<bool()>& done, Duration limit) {
   const Instant end = std::chrono::steady_clock::now() + limit;
   impl_->runner = std::this_thread::get_id();
   bool holds = done();
-  while (!holds && impl_->io.run_one_until(end) > 0) holds = done();
+  while (!holds && !impl_->io.stopped()) {
+    const Instant now = std::chrono::steady_clock::now();
+    if (now >= end) break;
+    impl_->io.run_one_until(std::min(end, now + ask_again));
+    holds = done();
+  }
   impl_->runner = std::thread::id();
   return holds;
 }

@@ -67,7 +67,7 @@ class Loop {
   // Returns the code given to stop().
   int run();
   void stop(int exit_code = 0);
-  // Runs the loop on the calling thread, instead of run(), until done() holds, which is asked after each callback.
+  // Runs the loop on the calling thread, instead of run(), until done() holds, which is asked after each callback and every 10 ms.
   // false: it did not within `limit` of real time, or stop() was called. For tests, and for commands that wait for one thing.
   bool run_until(const std::function<bool()>& done, Duration limit = std::chrono::seconds(10));
 

@@ -117,6 +117,8 @@ void WebSocket::accept(const HttpRequest& request, Done done) {
   upgrade.method_string(request.method);
   upgrade.target(request.target);
   for (const auto& [name, value] : request.headers) upgrade.set(name, value);
+  impl_->ws.set_option(websocket::stream_base::decorator(
+      [](websocket::response_type& response) { response.set(beast::http::field::server, "neonvm"); }));
   impl_->ws.async_accept(upgrade, [self = impl_, done = std::move(done)](error_code error) {
     if (!self->aborted) done(status_of(error));
   });
