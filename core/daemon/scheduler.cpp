@@ -1,0 +1,156 @@
+#include "core/daemon/scheduler.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/runtime/log.hpp"
+#include "core/wire/model_json.hpp"
+
+namespace neonvm::daemon {
+namespace {
+
+constexpr const char* rebuilding = "the scheduler's books are being rebuilt";
+
+const char* http_code(const Result<wire::PermitResponse>& answer) {
+  if (answer) return "200";
+  switch (answer.error().code) {
+    case Code::invalid_argument: return "400";
+    case Code::not_found: return "404";
+    case Code::unavailable: return "503";
+    default: return "500";
+  }
+}
+
+bool usable(const Resources& r) { return r.cpu.value != 0 && r.memory.value != 0; }
+
+}  // namespace
+
+Scheduler::Scheduler(runtime::Loop& loop, Orchestrator& orchestrator, World& world, runtime::MetricsRegistry& metrics,
+                     SchedulerSettings settings)
+    : loop_(loop), orchestrator_(orchestrator), world_(world), metrics_(metrics), settings_(settings) {}
+
+Result<wire::PermitResponse> Scheduler::permit(const wire::PermitRequest& request) {
+  if (request.version != wire::permit_protocol_version)
+    return Error{Code::invalid_argument, "protocol version mismatch: want " +
+                                             std::to_string(wire::permit_protocol_version) + ", got " +
+                                             std::to_string(request.version)};
+  if (!usable(request.compute_unit)) return Error{Code::invalid_argument, "computeUnit fields must be non-zero"};
+  if (!ready_) return Error{Code::unavailable, rebuilding};
+  const decide::Booking* booking = ledger_.find(request.runner);
+  if (booking == nullptr) return Error{Code::not_found, "runner not found: " + request.runner};
+  const std::string vm = booking->vm;
+  const auto grant = ledger_.ask(request.runner, request.wanted, request.compute_unit, request.last_permit, loop_.now());
+  if (!grant) return grant.error();
+  if (!grant->why.empty())
+    runtime::log_info("scheduler", "less than asked", {{"runner", request.runner}, {"asked", to_string(request.wanted)},
+                                                       {"permit", to_string(grant->permit)}, {"why", grant->why}});
+  something_changed();
+  const SeenVm* seen = view_.vm(vm);
+  return wire::PermitResponse{grant->permit, seen != nullptr && view_.moving(seen->name) != nullptr};
+}
+
+void Scheduler::ask(const wire::PermitRequest& request, Answered done) {
+  auto answer = permit(request);
+  metrics_.counter("autoscaling_plugin_resource_requests_total", "Permit requests by HTTP status",
+                   {{"code", http_code(answer)}}).add();
+  loop_.post([weak = std::weak_ptr(alive_), done = std::move(done), answer = std::move(answer)]() mutable {
+    if (!weak.expired()) done(std::move(answer));
+  });
+}
+
+Result<decide::Booking> Scheduler::wanted_booking(const PlacementAsk& ask, bool target) const {
+  const auto spec = wire::decode_vm_spec(ask.vm);
+  if (!spec) return spec.error().at(ask.vm.name);
+  decide::Booking wanted;
+  wanted.holder = ask.runner;
+  wanted.vm = ask.vm.uid;
+  wanted.granted = spec->use();
+  // A target needs what its source holds, which may be more, or less, than what is asked.
+  if (target) {
+    const auto sources = ledger_.of_vm(ask.vm.uid);
+    if (!sources.empty()) wanted.granted = {};
+    for (const decide::Booking& source : sources) wanted.granted = field_max(wanted.granted, reserved(source));
+  }
+  return wanted;
+}
+
+Result<std::string> Scheduler::choose(const PlacementAsk& ask, bool target) {
+  if (!ready_) return Error{Code::unavailable, rebuilding};
+  if (const decide::Booking* same = ledger_.find(ask.runner)) return same->node;
+  auto wanted = wanted_booking(ask, target);
+  if (!wanted) return wanted.error();
+  const auto spec = wire::decode_vm_spec(ask.vm);
+  const decide::PlacementWish wish{wanted->granted, spec->node_selector, ask.node, ask.away_from};
+  auto node = decide::choose_node(decide::views_of(ledger_), wish, settings_.score);
+  if (!node) {
+    somebody_waits_ = somebody_waits_ || node.error().code == Code::out_of_capacity || node.error().code == Code::refused;
+    return node.error();
+  }
+  wanted->node = *node;
+  if (auto booked = ledger_.reserve(*wanted); !booked) return booked.error();
+  unseen_until_[ask.runner] = loop_.now() + settings_.start_within;
+  runtime::log_info("scheduler", target ? "place reserved for a migration" : "placed",
+                    {{"vm", ask.vm.name}, {"runner", ask.runner}, {"node", *node}, {"size", to_string(wanted->granted)}});
+  something_changed();
+  return node;
+}
+
+void Scheduler::answer_later(Placed done, Result<std::string> answer) {
+  loop_.post([weak = std::weak_ptr(alive_), done = std::move(done), answer = std::move(answer)]() mutable {
+    if (!weak.expired()) done(std::move(answer));
+  });
+}
+
+void Scheduler::place(const PlacementAsk& ask, Placed done) { answer_later(std::move(done), choose(ask, false)); }
+void Scheduler::reserve_target(const PlacementAsk& ask, Placed done) { answer_later(std::move(done), choose(ask, true)); }
+
+void Scheduler::release(const std::string& runner) {
+  unseen_until_.erase(runner);
+  const SeenRunner* seen = view_.runner(runner);
+  if (seen != nullptr && view_.holds(*seen)) return;
+  ledger_.released(runner);
+  something_changed();
+}
+
+void Scheduler::on_room(std::function<void()> listener) { on_room_ = std::move(listener); }
+
+// Many changes come together; what follows from them is done once, afterwards.
+void Scheduler::something_changed() {
+  if (std::exchange(change_pending_, true)) return;
+  loop_.post([this, weak = std::weak_ptr(alive_)] {
+    if (weak.expired()) return;
+    change_pending_ = false;
+    drop_unseen();
+    look_for_room();
+    show_books();
+    plan_moves();
+  });
+}
+
+void Scheduler::look_for_room() {
+  bool more = false;
+  std::map<std::string, Resources> free;
+  for (const auto& [name, node] : ledger_.nodes()) {
+    free[name] = node.schedulable ? ledger_.totals(name).free() : Resources{};
+    more = more || exceeds_somewhere(free[name], free_before_[name]);
+  }
+  free_before_ = std::move(free);
+  if (more && std::exchange(somebody_waits_, false) && on_room_) on_room_();
+}
+
+void Scheduler::show_books() {
+  for (const auto& [name, node] : ledger_.nodes()) {
+    const decide::NodeTotals t = ledger_.totals(name);
+    const std::pair<const char*, Resources> fields[] = {{"Total", t.capacity}, {"Reserved", t.reserved},
+                                                        {"Committed", t.reserved}, {"Migrating", t.leaving},
+                                                        {"Watermark", t.watermark}};
+    for (const auto& [field, r] : fields) {
+      metrics_.gauge("autoscaling_plugin_node_cpu_resources_current", "CPU of a node in the scheduler's books",
+                     {{"node", name}, {"field", field}}).set(r.cpu.cpus());
+      metrics_.gauge("autoscaling_plugin_node_mem_resources_current", "Memory of a node in the scheduler's books",
+                     {{"node", name}, {"field", field}}).set(static_cast<double>(r.memory.value));
+    }
+  }
+}
+
+}  // namespace neonvm::daemon

@@ -1,0 +1,111 @@
+// Scheduler: the node's books in a process: answers permits and places, and moves VMs away from nodes that are too full.
+//
+// Composed by `neonvm serve` and `neonvm scheduler`; asked by agent and controller through PermitOffice and
+// PlacementOffice, in the same process directly, else through scheduler_door.hpp. Threads: loop thread only. Lifetime:
+// the world, the orchestrator and the loop outlive it; answers that are due when it dies are not given.
+// Reads VirtualMachines, migrations, nodes and runners; writes migrations and events. Holds nothing that matters in
+// itself: after a crash the books are rebuilt from the world, and nothing grows on a node before every VM there has
+// restated its permit, or `confirm_within` is over.
+// Failure: `unavailable` until the world is known whole.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "core/daemon/permit_office.hpp"
+#include "core/daemon/placement_office.hpp"
+#include "core/daemon/scheduler_view.hpp"
+#include "core/daemon/world.hpp"
+#include "core/decide/ledger.hpp"
+#include "core/decide/placement.hpp"
+#include "core/runtime/loop.hpp"
+#include "core/runtime/metrics_registry.hpp"
+
+namespace neonvm::daemon {
+
+struct SchedulerSettings {
+  decide::ScoreSettings score;
+  decide::MoveSettings moves;
+  bool move_above_watermark = true;
+  Duration confirm_within = std::chrono::seconds(20);   // longer than an agent's refresh of its permit
+  Duration start_within = std::chrono::minutes(2);      // a place is kept so long for a runner that nobody sees
+};
+
+class Scheduler final : public PermitOffice, public PlacementOffice {
+ public:
+  Scheduler(runtime::Loop& loop, Orchestrator& orchestrator, World& world, runtime::MetricsRegistry& metrics,
+            SchedulerSettings settings = {});
+
+  // Listens to the world from now on; REQUIRES the world to watch all four kinds.
+  void start();
+
+  void ask(const wire::PermitRequest& request, Answered done) override;
+  void place(const PlacementAsk& ask, Placed done) override;
+  void reserve_target(const PlacementAsk& ask, Placed done) override;
+  void release(const std::string& runner) override;
+  void on_room(std::function<void()> listener) override;
+
+  // The same answers at once, for tests and for doors that are on the loop already.
+  Result<wire::PermitResponse> permit(const wire::PermitRequest& request);
+  Result<std::string> choose(const PlacementAsk& ask, bool target);
+
+  [[nodiscard]] bool ready() const { return ready_; }
+  [[nodiscard]] const decide::Ledger& ledger() const { return ledger_; }
+  // Why nodes stay above their watermark, by node.
+  [[nodiscard]] const std::map<std::string, std::string>& pinned() const { return pinned_; }
+
+ private:
+  void node_changed(const Change& change);
+  void vm_changed(const Change& change);
+  void runner_changed(const Change& change);
+  void migration_changed(const Change& change);
+  void rebuild_when_synced();
+  void follow(const std::string& vm_uid);
+  void adopt_successors(const std::vector<decide::Booking>& facts, const std::string& vm_uid);
+  void drop_unseen();
+  void something_changed();
+  void look_for_room();
+  void show_books();
+
+  Result<decide::Booking> wanted_booking(const PlacementAsk& ask, bool target) const;
+  void answer_later(Placed done, Result<std::string> answer);
+
+  void plan_moves();
+  [[nodiscard]] std::vector<decide::Mover> movers() const;
+  [[nodiscard]] std::vector<decide::MoveUnderWay> moves_under_way() const;
+  [[nodiscard]] std::optional<Instant> last_moved(const SeenVm& vm) const;
+  void move(const decide::Move& move);
+  void moved(const decide::Move& move, const Result<Object>& created);
+  void forget_old_migrations();
+
+  runtime::Loop& loop_;
+  Orchestrator& orchestrator_;
+  World& world_;
+  runtime::MetricsRegistry& metrics_;
+  SchedulerSettings settings_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+
+  bool ready_ = false;
+  decide::Ledger ledger_;
+  SchedulerView view_;
+  std::vector<World::Subscription> subscriptions_;
+  std::map<std::string, Instant> unseen_until_;        // places for runners that have not shown up
+  runtime::Timer unseen_timer_;
+
+  std::function<void()> on_room_;
+  bool somebody_waits_ = false;
+  std::map<std::string, Resources> free_before_;
+  bool change_pending_ = false;
+
+  std::map<std::string, std::string> pinned_;
+  std::map<std::string, decide::Move> ordering_;       // migrations being written, by VM name
+  std::map<std::string, Instant> moved_at_;            // by VM name
+  std::set<std::string> removing_;
+  runtime::Timer moves_timer_;
+};
+
+}  // namespace neonvm::daemon

@@ -1,0 +1,148 @@
+#include "core/daemon/scheduler_view.hpp"
+
+#include <algorithm>
+
+#include "core/runtime/log.hpp"
+#include "core/wire/model_json.hpp"
+
+namespace neonvm::daemon {
+namespace {
+
+template <typename T>
+std::optional<T> readable(const Object& object, Result<T> decoded) {
+  if (decoded) return std::move(decoded).value();
+  runtime::log_warning("scheduler", "an object cannot be read",
+                       {{"kind", to_string(object.kind)}, {"name", object.name}, {"error", decoded.error().message}});
+  return std::nullopt;
+}
+
+bool ended(const RunnerStatus& status) {
+  return status.phase == RunnerPhase::succeeded || status.phase == RunnerPhase::failed;
+}
+
+// The most that a machine can ever have.
+Resources most_of(const RunnerSpec& runner) {
+  const auto machine = wire::decode_machine_spec(runner.machine);
+  if (!machine) return {};
+  return {MilliCpu{machine->max_cpus * 1000}, machine->base_memory + machine->pluggable_memory};
+}
+
+}  // namespace
+
+bool SeenMigration::over() const {
+  return status.phase == MigrationPhase::succeeded || status.phase == MigrationPhase::failed ||
+         status.phase == MigrationPhase::cancelled;
+}
+
+std::string SchedulerView::vm_changed(const Object& object, bool gone) {
+  const auto spec = gone ? std::nullopt : readable(object, wire::decode_vm_spec(object));
+  const auto status = spec ? readable(object, wire::decode_vm_status(object.status)) : std::nullopt;
+  if (spec && status) {
+    vms_[object.uid] = {object.name, object.uid, *spec, *status, object.deleting.has_value()};
+    uids_[object.name] = object.uid;
+  } else {
+    vms_.erase(object.uid);
+    if (const auto it = uids_.find(object.name); it != uids_.end() && it->second == object.uid) uids_.erase(it);
+  }
+  return object.uid;
+}
+
+std::string SchedulerView::runner_changed(const Object& object, bool gone) {
+  if (const auto it = runners_.find(object.name); it != runners_.end() && gone) {
+    const std::string uid = it->second.spec.vm_uid;
+    runners_of_[uid].erase(object.name);
+    if (runners_of_[uid].empty()) runners_of_.erase(uid);
+    runners_.erase(it);
+    return uid;
+  }
+  const auto spec = gone ? std::nullopt : readable(object, wire::decode_runner_spec(object.spec));
+  const auto status = spec ? readable(object, wire::decode_runner_status(object.status)) : std::nullopt;
+  if (!spec || !status) return {};
+  runners_[object.name] = {object.name, *spec, *status};
+  runners_of_[spec->vm_uid].insert(object.name);
+  return spec->vm_uid;
+}
+
+std::string SchedulerView::migration_changed(const Object& object, bool gone) {
+  const auto spec = readable(object, wire::decode_migration_spec(object.spec));
+  const auto status = spec ? readable(object, wire::decode_migration_status(object.status)) : std::nullopt;
+  if (!spec || !status) return {};
+  if (gone) migrations_.erase(object.name);
+  else migrations_[object.name] = {object.name, *spec, *status, object.labels.count(made_by_scheduler) != 0};
+  const auto uid = uids_.find(spec->vm);
+  return uid == uids_.end() ? "" : uid->second;
+}
+
+const SeenVm* SchedulerView::vm(const std::string& uid) const {
+  const auto it = vms_.find(uid);
+  return it == vms_.end() ? nullptr : &it->second;
+}
+
+const SeenRunner* SchedulerView::runner(const std::string& name) const {
+  const auto it = runners_.find(name);
+  return it == runners_.end() ? nullptr : &it->second;
+}
+
+const SeenMigration* SchedulerView::moving(const std::string& vm_name) const {
+  for (const auto& [name, migration] : migrations_)
+    if (migration.spec.vm == vm_name && !migration.over()) return &migration;
+  return nullptr;
+}
+
+// Its QEMU may live on, but a runner that came to take hold of it answers for it now.
+bool SchedulerView::succeeded_by_another(const SeenRunner& runner) const {
+  const auto names = runners_of_.find(runner.spec.vm_uid);
+  if (names == runners_of_.end()) return false;
+  return std::any_of(names->second.begin(), names->second.end(), [&](const std::string& name) {
+    const SeenRunner& other = runners_.at(name);
+    return name != runner.name && other.spec.attach_only && !ended(other.status) && other.spec.node == runner.spec.node &&
+           other.spec.role == runner.spec.role;
+  });
+}
+
+bool SchedulerView::holds(const SeenRunner& runner) const {
+  if (!ended(runner.status)) return true;
+  return !runner.status.vm_ended && !succeeded_by_another(runner);
+}
+
+decide::Booking SchedulerView::booking_of(const SeenRunner& runner) const {
+  decide::Booking booking;
+  booking.holder = runner.name;
+  booking.vm = runner.spec.vm_uid;
+  booking.node = runner.spec.node;
+  const SeenVm* of = vm(runner.spec.vm_uid);
+  if (of == nullptr) {
+    booking.granted = most_of(runner.spec);
+    return booking;
+  }
+  Resources has{of->status.cpu.actual, of->status.memory.actual};
+  if (has.cpu.whole_cpus() == of->spec.cpu.use.whole_cpus()) has.cpu = of->spec.cpu.use;
+  // Only the agent writes a size after it was permitted; a size that a person wrote may not have been.
+  const bool permitted = of->spec.scaling.enabled || has.memory.value == 0;
+  booking.granted = permitted ? field_max(of->spec.use(), has) : has;
+  if (of->status.runner == runner.name) booking.actual = has;
+  booking.confirmed = !of->spec.scaling.enabled || !is_alive(of->status.phase);
+  const SeenMigration* migration = moving(of->name);
+  booking.leaving = migration != nullptr && migration->status.source_runner == runner.name;
+  return booking;
+}
+
+std::vector<decide::Booking> SchedulerView::bookings_of(const std::string& vm_uid) const {
+  std::vector<decide::Booking> bookings;
+  const auto names = runners_of_.find(vm_uid);
+  if (names == runners_of_.end()) return bookings;
+  for (const std::string& name : names->second)
+    if (const SeenRunner& r = runners_.at(name); holds(r)) bookings.push_back(booking_of(r));
+  return bookings;
+}
+
+std::vector<decide::Booking> SchedulerView::all_bookings() const {
+  std::vector<decide::Booking> bookings;
+  for (const auto& [uid, names] : runners_of_) {
+    const auto of = bookings_of(uid);
+    bookings.insert(bookings.end(), of.begin(), of.end());
+  }
+  return bookings;
+}
+
+}  // namespace neonvm::daemon

@@ -1,0 +1,74 @@
+// SchedulerView: the stored objects as the scheduler reads them: decoded once, and turned into bookings.
+//
+// Used by Scheduler only. Loop thread. Reads VirtualMachines, their migrations and runners; holds nothing that is not in
+// them, so that it is rebuilt from the world after a crash. Failure: an object that cannot be read is logged and counts
+// on the safe side: a runner without a readable VM holds the most that its machine can have.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/decide/ledger.hpp"
+#include "core/model/node.hpp"
+#include "core/model/object.hpp"
+#include "core/model/vm.hpp"
+
+namespace neonvm::daemon {
+
+struct SeenVm {
+  std::string name, uid;
+  VmSpec spec;
+  VmStatus status;
+  bool deleting = false;
+};
+struct SeenRunner {
+  std::string name;
+  RunnerSpec spec;
+  RunnerStatus status;
+};
+struct SeenMigration {
+  std::string name;
+  MigrationSpec spec;
+  MigrationStatus status;
+  bool ours = false;             // the scheduler made it
+  [[nodiscard]] bool over() const;
+};
+
+class SchedulerView {
+ public:
+  // Each takes an object as it is now, or was when it went away, and answers the uid of the VM that it concerns.
+  std::string vm_changed(const Object& object, bool gone);
+  std::string runner_changed(const Object& object, bool gone);
+  std::string migration_changed(const Object& object, bool gone);
+
+  // What the runners of a VM hold by what is stored: granted and actual. In the order of their names.
+  [[nodiscard]] std::vector<decide::Booking> bookings_of(const std::string& vm_uid) const;
+  [[nodiscard]] std::vector<decide::Booking> all_bookings() const;
+
+  [[nodiscard]] const SeenVm* vm(const std::string& uid) const;
+  [[nodiscard]] const SeenRunner* runner(const std::string& name) const;
+  // A runner that is there and whose VM is not known to have ended.
+  [[nodiscard]] bool holds(const SeenRunner& runner) const;
+  // The migration of this VM that is not over.
+  [[nodiscard]] const SeenMigration* moving(const std::string& vm_name) const;
+  [[nodiscard]] const std::map<std::string, SeenVm>& vms() const { return vms_; }
+  [[nodiscard]] const std::map<std::string, SeenMigration>& migrations() const { return migrations_; }
+
+ private:
+  [[nodiscard]] decide::Booking booking_of(const SeenRunner& runner) const;
+  [[nodiscard]] bool succeeded_by_another(const SeenRunner& runner) const;
+
+  std::map<std::string, SeenVm> vms_;                        // by uid
+  std::map<std::string, std::string> uids_;                  // VM name -> uid
+  std::map<std::string, SeenRunner> runners_;
+  std::map<std::string, std::set<std::string>> runners_of_;  // VM uid -> runner names
+  std::map<std::string, SeenMigration> migrations_;
+};
+
+// Marks migrations that the scheduler asked for, and cleans up.
+constexpr const char* made_by_scheduler = "autoscaling.neon.tech/created-by-scheduler";
+
+}  // namespace neonvm::daemon
