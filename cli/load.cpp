@@ -1,7 +1,7 @@
 // neonvm load: work for a guest, to see it grow.
 #include "guest/load.hpp"
 
-#include <iostream>
+#include <cstdio>
 #include <memory>
 
 #include "cli/commands_guest.hpp"
@@ -32,7 +32,7 @@ Result<int> load_cpus(const LoadFlags& flags, Duration time) {
   }
   if (time == Duration{}) return Error{Code::invalid_argument, "seconds: say for how long, like: load cpu 2 30"};
   guest::load_cpus(*loops, time);
-  std::cout << *loops << " busy loops for " << seconds(time) << " s\n";
+  std::printf("%u busy loops for %g s\n", *loops, seconds(time));
   return 0;
 }
 
@@ -51,10 +51,11 @@ Result<int> load_memory(const LoadFlags& flags, Duration time) {
   }
   const auto report = guest::load_memory(load);
   if (!report) return report.error();
-  std::cout << to_string(*size) << " filled in " << report->fill_seconds << " s";
-  if (load.check) std::cout << ", checked " << report->rounds << " times, wrong words: " << report->wrong;
-  if (report->wrong > 0) std::cout << ", the first at offset " << report->first_wrong;
-  std::cout << "\n";
+  std::printf("%s filled in %.2f s", to_string(*size).c_str(), report->fill_seconds);
+  const auto number = [](std::uint64_t n) { return static_cast<unsigned long long>(n); };
+  if (load.check) std::printf(", checked %llu times, wrong words: %llu", number(report->rounds), number(report->wrong));
+  if (report->wrong > 0) std::printf(", the first at offset %llu", number(report->first_wrong));
+  std::printf("\n");
   return report->wrong == 0 ? 0 : 1;
 }
 

@@ -1,6 +1,6 @@
 // The neonvm command of a guest: the static program's main. Started as `init` it is PID 1 and looks at no arguments.
+#include <cstdio>
 #include <exception>
-#include <iostream>
 #include <string_view>
 
 #include "cli/commands.hpp"
@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
     if (argc > 0 && is_called_init(argv[0])) return neonvm::guest::run_init();
     return neonvm::cli::run_program(neonvm::cli::all_commands(), argc, argv);
   } catch (const std::exception& error) {
-    std::cerr << "neonvm: internal error: " << error.what() << "\n";
+    std::fprintf(stderr, "neonvm: internal error: %s\n", error.what());
     return 1;
   }
 }

@@ -1,9 +1,9 @@
 // Options of the static guest program: the same interface as the host's, by hand instead of with CLI11, because a guest
-// has a handful of commands and counts its memory in pages.
+// has a handful of commands and counts its memory in pages; and with stdio, because C++ streams bring locales with them.
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
 #include <functional>
-#include <iostream>
 #include <optional>
 
 #include "cli/options.hpp"
@@ -16,6 +16,8 @@ namespace neonvm::cli {
 class Context {};
 
 namespace {
+
+void print(std::FILE* to, const std::string& text) { std::fwrite(text.data(), 1, text.size(), to); }
 
 struct Known {
   std::vector<std::string> names;      // "-f", "--follow"; for a positional its name
@@ -168,29 +170,30 @@ std::optional<std::string> PlainOptions::parse(const std::vector<std::string>& w
 }
 
 void PlainOptions::print_help(const Command& command) const {
-  std::cout << command.summary << "\n\nUsage: neonvm " << command.name;
+  std::string text = command.summary + "\n\nUsage: neonvm " + command.name;
   for (const Known& known : known_) {
-    if (known.positional) std::cout << " " << known.names[0] << (known.many ? "…" : "");
+    if (known.positional) text += " " + known.names[0] + (known.many ? "…" : "");
   }
-  std::cout << " [OPTIONS]\n\n";
+  text += " [OPTIONS]\n\n";
   for (const Known& known : known_) {
     std::string left;
     for (const std::string& name : known.names) left += (left.empty() ? "" : ",") + name;
     if (!known.placeholder.empty()) left += " " + known.placeholder;
     left.resize(std::max<std::size_t>(left.size() + 2, 32), ' ');
-    std::cout << "  " << left << known.help << "\n";
+    text += "  " + left + known.help + "\n";
   }
-  if (!examples.empty()) std::cout << "\nExamples:\n" << examples;
+  if (!examples.empty()) text += "\nExamples:\n" + examples;
+  print(stdout, text);
 }
 
 void print_commands(const std::vector<Command>& commands) {
-  std::cout << "neonvm in a guest: what a VM needs to grow and shrink by itself.\n\nUsage: neonvm COMMAND [OPTIONS]\n\n";
+  std::string text = "neonvm in a guest: what a VM needs to grow and shrink by itself.\n\nUsage: neonvm COMMAND [OPTIONS]\n\n";
   for (const Command& command : commands) {
     std::string name = command.name;
     name.resize(12, ' ');
-    std::cout << "  " << name << command.summary << "\n";
+    text += "  " + name + command.summary + "\n";
   }
-  std::cout << "\nneonvm COMMAND --help says more; neonvm --version which one this is.\n";
+  print(stdout, text + "\nneonvm COMMAND --help says more; neonvm --version which one this is.\n");
 }
 
 int run_command(const Command& command, const std::vector<std::string>& words) {
@@ -201,13 +204,13 @@ int run_command(const Command& command, const std::vector<std::string>& words) {
     return 0;
   }
   if (const auto refused = options.parse(words)) {
-    std::cerr << "neonvm " << command.name << ": " << *refused << "\nSee: neonvm " << command.name << " --help\n";
+    print(stderr, "neonvm " + command.name + ": " + *refused + "\nSee: neonvm " + command.name + " --help\n");
     return 2;
   }
   Context context;
   const Result<int> result = run(context);
   if (result) return *result;
-  std::cerr << "neonvm " << command.name << ": " << result.error().message << "\n";
+  print(stderr, "neonvm " + command.name + ": " + result.error().message + "\n");
   return result.error().code == Code::invalid_argument ? 2 : 1;
 }
 
@@ -220,7 +223,7 @@ int run_program(const std::vector<Command>& commands, int argc, char** argv) {
     return words.empty() ? 2 : 0;
   }
   if (words[0] == "--version" || words[0] == "version") {
-    std::cout << version_line() << "\n";
+    print(stdout, version_line() + "\n");
     return 0;
   }
   std::vector<std::string> names;
@@ -228,8 +231,8 @@ int run_program(const std::vector<Command>& commands, int argc, char** argv) {
     if (command.name == words[0]) return run_command(command, {words.begin() + 1, words.end()});
     names.push_back(command.name);
   }
-  std::cerr << "neonvm: there is no command \"" << words[0] << "\" in a guest." << did_you_mean(words[0], names)
-            << "\nSee: neonvm --help\n";
+  print(stderr, "neonvm: there is no command \"" + words[0] + "\" in a guest." + did_you_mean(words[0], names) +
+                    "\nSee: neonvm --help\n");
   return 2;
 }
 
