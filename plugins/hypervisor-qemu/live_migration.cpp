@@ -1,6 +1,7 @@
 #include "plugins/hypervisor-qemu/live_migration.hpp"
 
 #include <thread>
+#include <utility>
 
 #include "plugins/hypervisor-qemu/clock.hpp"
 
@@ -76,32 +77,41 @@ Status LiveMigration::configure(const MigrationSpec& limits, Deadline deadline) 
   return {};
 }
 
-Status LiveMigration::begin(const std::string& uri, const MigrationSpec& limits, Deadline deadline) {
+void LiveMigration::reset(const MigrationSpec& limits, bool stand_still) {
+  const std::lock_guard lock(mutex_);
+  source_ = true;
+  ordering_ = true;
+  stands_still_ = stand_still;
+  report_ = {MigrationState::setup, {}, ""};
+  report_.progress.step = step_of(MigrationState::setup);
+  post_copy_allowed_ = limits.allow_post_copy;
+  post_copy_asked_ = false;
+  given_up_.clear();
+  last_position_.clear();
+  progressed_ = clock_now();
+  give_up_at_.reset();
+  if (limits.timeout > Duration::zero()) give_up_at_ = progressed_ + limits.timeout;
+  next_look_ = progressed_ + look_pace;
+}
+
+Status LiveMigration::begin(const std::string& uri, const MigrationSpec& limits, bool stand_still, Deadline deadline) {
   if (under_way()) return Error{Code::failed_precondition, "a migration is under way"};
   if (auto done = configure(limits, deadline); !done) return done;
+  // Before the order: its first event may come before its answer.
+  reset(limits, stand_still);
+  std::vector<QmpCommand> orders{migrate(uri)};
+  if (stand_still) orders.insert(orders.begin(), plain("stop"));
+  const auto taken = monitor_.execute_all(orders, deadline).back();
   {
-    // Before the order: its first event may come before its answer.
     const std::lock_guard lock(mutex_);
-    source_ = true;
-    ordering_ = true;
-    report_ = {MigrationState::setup, {}, ""};
-    report_.progress.step = step_of(MigrationState::setup);
-    post_copy_allowed_ = limits.allow_post_copy;
-    post_copy_asked_ = false;
-    given_up_.clear();
-    last_position_.clear();
-    progressed_ = clock_now();
-    give_up_at_.reset();
-    if (limits.timeout > Duration::zero()) give_up_at_ = progressed_ + limits.timeout;
-    next_look_ = progressed_ + look_pace;
+    ordering_ = false;
+    if (taken) return {};
+    if (taken.error().code == Code::deadline_exceeded) return taken.error();
+    report_ = {};
+    stands_still_ = false;
+    next_look_.reset();
   }
-  auto taken = monitor_.execute(migrate(uri), deadline);
-  const std::lock_guard lock(mutex_);
-  ordering_ = false;
-  if (taken) return {};
-  if (taken.error().code == Code::deadline_exceeded) return taken.error();
-  report_ = {};
-  next_look_.reset();
+  if (stand_still) (void)monitor_.execute(plain("cont"), deadline);
   return taken.error();
 }
 
@@ -176,6 +186,7 @@ void LiveMigration::note(const MigrationInfo& info) {
   if (state == MigrationState::failed && report_.why.empty()) report_.why = "QEMU does not say why";
   MigrationProgress& progress = report_.progress;
   progress.step = step_of(report_.state);
+  if (stands_still_ && report_.state == MigrationState::active) progress.step = "copying, the VM stands still";
   if (info.status == "cancelling") progress.step = "undoing: cancelling the copy";
   if (info.status.starts_with("postcopy")) progress.step = "copying after the switch";
   if (info.total.value > 0) {
@@ -185,12 +196,16 @@ void LiveMigration::note(const MigrationInfo& info) {
     progress.dirty_rate = info.dirty_pages_rate * info.page_size;
   }
   progress.total_time = info.total_time;
-  progress.downtime = info.downtime;
+  // QEMU counts from its own stop, which finds the VM stopped.
+  progress.downtime = stands_still_ && is_over(state) ? info.total_time : info.downtime;
   next_look_.reset();
   if (state != MigrationState::none && !is_over(state)) next_look_ = now + next_pace;
 }
 
 std::optional<QmpCommand> LiveMigration::what_to_do(const MigrationInfo& info) {
+  if (report_.state == MigrationState::failed || report_.state == MigrationState::cancelled) {
+    if (std::exchange(stands_still_, false)) return plain("cont");
+  }
   if (!source_ || is_over(report_.state) || report_.state == MigrationState::none) return std::nullopt;
   const Instant now = clock_now();
   // Cancelling in post-copy wedges QEMU, and the VM could not go back anyway.

@@ -24,7 +24,8 @@ class LiveMigration {
   LiveMigration(Monitor& monitor, const Settings& settings);
 
   Status listen(const std::string& uri, Deadline deadline);
-  Status begin(const std::string& uri, const MigrationSpec& limits, Deadline deadline);
+  // stand_still: the VM is stopped before the copy and goes on, here or there, after it.
+  Status begin(const std::string& uri, const MigrationSpec& limits, bool stand_still, Deadline deadline);
   Status cancel(Deadline deadline);
   // Asks QEMU, gives up what stands still, and says where it is.
   Result<MigrationReport> report(Deadline deadline);
@@ -42,6 +43,7 @@ class LiveMigration {
 
  private:
   Status configure(const MigrationSpec& limits, Deadline deadline);
+  void reset(const MigrationSpec& limits, bool stand_still);
   void note(const MigrationInfo& info);
   std::optional<QmpCommand> what_to_do(const MigrationInfo& info);
 
@@ -55,6 +57,7 @@ class LiveMigration {
   std::optional<Instant> next_look_;
   bool source_ = false;
   bool ordering_ = false;       // between our decision and QEMU's answer: what it tells is of the migration before
+  bool stands_still_ = false;   // we stopped the VM, and make it go on if it has to stay
   bool post_copy_allowed_ = false, post_copy_asked_ = false;
   Instant progressed_;
   std::string last_position_;   // status, passes and bytes; unchanged: it stands still

@@ -57,6 +57,7 @@ class QemuMachine final : public Machine {
   Status not_while_migrating(const char* what);
   Result<std::string> user_network() const;
   [[nodiscard]] std::string migration_address() const;
+  Result<bool> loses_writes(Deadline deadline);
   Status replay_slots(const MachineState& replay, Deadline deadline);
   void hear(const QmpEvent& event);
   void hear_end_of_guest(const QmpEvent& event);
