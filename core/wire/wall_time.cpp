@@ -7,6 +7,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr WallTime first_time{std::chrono::sys_days{std::chrono::year{1} / 1 / 1}};
+constexpr WallTime end_of_times{std::chrono::sys_days{std::chrono::year{10000} / 1 / 1}};
+
 // Takes what it recognises from the front of a text; once something did not fit, nothing fits any more.
 class Scanner {
  public:
@@ -104,8 +107,10 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
   const std::chrono::year_month_day date{std::chrono::year{year}, std::chrono::month{static_cast<unsigned>(month)},
                                          std::chrono::day{static_cast<unsigned>(day)}};
   if (!scan.finished() || year == 0 || !date.ok() || hour > 23 || minute > 59 || second > 60) return std::nullopt;
-  return WallTime{std::chrono::sys_days{date}.time_since_epoch() + std::chrono::hours{hour} +
-                  std::chrono::minutes{minute} + std::chrono::seconds{second} + fraction - offset};
+  const WallTime time{std::chrono::sys_days{date}.time_since_epoch() + std::chrono::hours{hour} +
+                      std::chrono::minutes{minute} + std::chrono::seconds{second} + fraction - offset};
+  if (time < first_time || time >= end_of_times) return std::nullopt;  // an offset may lead out of four digits
+  return time;
 }
 
 }  // namespace neonvm::wire
