@@ -27,6 +27,8 @@ if(NEONVM_SANITIZE)
   target_link_options(neonvm_flags INTERFACE -fsanitize=address,undefined)
 endif()
 
+include(NeonvmFuzz)
+
 # neonvm_room(NAME [SOURCES …] [LINKS …]): without SOURCES, every .cpp of the folder.
 function(neonvm_room name)
   cmake_parse_arguments(ROOM "" "" "SOURCES;LINKS" ${ARGN})

@@ -27,7 +27,7 @@ def kind_of(head):
     top = re.sub(r"<[^<>]*>", "", re.sub(r"<[^<>]*>", "", head))
     if "=" in re.sub(r"operator\s*\S+|[=!<>]=|\[=", "", re.sub(r"\([^()]*\)", "()", top)).split("(")[0]:
         return "value"
-    if "(" in top and not re.match(r"^\s*(?:enum|union|extern)\b", top):
+    if "(" in top and not re.match(r"^\s*(?:enum|union)\b", top):
         after = top.rsplit(")", 1)[1] if ")" in top else ""
         if SCOPE.match(top) and SCOPE.search(top.split("(")[0]) and re.search(r"\b(?:alignas|__attribute__)\b", top):
             return "scope"

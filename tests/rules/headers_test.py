@@ -84,6 +84,8 @@ def check(root, paths, cxx, cc, known):
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         faults = dict(zip(todo, pool.map(lambda path: compile_alone(root, path, cxx, cc), todo)))
     for path, found in faults.items():
+        if any("Killed" in fault for fault in found):  # the machine ran out of memory: no fault of the header
+            found[:] = compile_alone(root, path, cxx, cc)
         if not found:
             known[path] = keys[path]
     print(f"headers: {len(paths)} headers, {len(todo)} compiled now")

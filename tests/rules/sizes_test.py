@@ -50,10 +50,10 @@ def self_test():
         "A::A(int x) : x_{x}, y_(2)", "template <typename T>\nvoid f(T t) requires (sizeof(t) > 1)", "A::~A()",
         "struct a* f(struct b* c)", "bool operator==(const A& a, const A& b)", "const auto f = [](int x)",
         "void f(std::vector<int> x = {1, 2})", "Result<std::vector<int>> f(const std::function<void()>& g)",
-        "class A {\n public:\n  void f()", "extern \"C\" {\nint f(void)", "A& A::operator=(A&& a) noexcept",
+        "class A {\n public:\n  void f()", "extern \"C\" {\nint f(void)", "extern \"C\" int f(void)", "A& A::operator=(A&& a) noexcept",
     )
     for head in heads:
-        tail = "}" if head.startswith(("class", "extern")) else ""
+        tail = "}" if "{\n" in head else ""
         must_fault(f"sizes of {head}", ("function of 6",), check("core/a.cpp", long_function(head, tail)))
     must_fault("sizes", ("401 lines",), check("core/a.cpp", "\n" * 401))
     must_fault("sizes", ("\"FileManager\" says nothing",), check("core/a.cpp", "class FileManager;\n"))
