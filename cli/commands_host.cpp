@@ -4,11 +4,13 @@
 
 namespace neonvm::cli {
 
-// The commands that need a control plane (run, scale, migrate, …) join this table together with `serve`.
 std::vector<Command> all_commands() {
-  return {list_command(),    get_command(),    describe_command(), events_command(),     logs_command(),
-          runner_command(),  nodes_command(),  plugins_command(),  doctor_command(),     config_command(),
-          completion_command(), version_command()};
+  return {run_command(),      list_command(),       get_command(),     describe_command(), scale_command(),
+          migrate_command(),  start_command(),      stop_command(),    delete_command(),   apply_command(),
+          logs_command(),     console_command(),    exec_command(),    cp_command(),       top_command(),
+          explain_command(),  events_command(),     serve_command(),   controller_command(), scheduler_command(),
+          agent_command(),    runner_command(),     nodes_command(),   plugins_command(),  doctor_command(),
+          config_command(),   completion_command(), version_command()};
 }
 
 }  // namespace neonvm::cli

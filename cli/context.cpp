@@ -138,6 +138,13 @@ Result<const Config*> Context::config() {
   return config_.get();
 }
 
+void Context::override_nodes(std::int64_t count) {
+  if (!config_) return;
+  config_->nodes = count;
+  config_->node.clear();
+  config_->origin["nodes"] = "--nodes";
+}
+
 plugin::Catalog& Context::catalog() {
   if (!catalog_) {
     catalog_ = std::make_unique<plugin::Catalog>(plugin::builtin_plugins(), plugin::Catalog::default_folders(),

@@ -34,6 +34,8 @@ class Context {
   ~Context();
 
   Result<const Config*> config();
+  // --nodes: so many equal nodes instead of the configured ones. After config().
+  void override_nodes(std::int64_t count);
   plugin::Catalog& catalog();
   [[nodiscard]] const std::vector<Command>& commands() const { return commands_; }
   [[nodiscard]] const GlobalOptions& globals() const { return globals_; }

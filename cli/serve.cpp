@@ -1,0 +1,194 @@
+// neonvm serve, controller, agent, scheduler: the control plane, whole or one part of it.
+#include <unistd.h>
+
+#include <csignal>
+#include <iostream>
+
+#include "cli/commands_host.hpp"
+#include "core/daemon/agent.hpp"
+#include "core/daemon/controller.hpp"
+#include "core/daemon/scheduler.hpp"
+#include "core/daemon/scheduler_door.hpp"
+#include "core/runtime/http.hpp"
+#include "core/runtime/log.hpp"
+
+namespace neonvm::cli {
+
+namespace {
+
+struct Parts {
+  std::string name;
+  bool controller = false, agent = false, scheduler = false;
+};
+
+struct ServeOptions {
+  std::int64_t nodes = 0;
+  std::string listen, scheduler, node;
+};
+
+daemon::ControllerSettings controller_settings(Context& context, const Config& config) {
+  daemon::ControllerSettings settings;
+  if (auto guest = context.default_guest()) {
+    settings.machine.kernel = guest->kernel;
+    settings.machine.initrd = guest->initrd;
+  } else {
+    settings.machine.kernel_why = guest.error().message;
+    runtime::log_warning("serve", "VMs without a kernel of their own cannot start", {{"why", guest.error().message}});
+  }
+  settings.machine.cmdline = config.guest_cmdline;
+  settings.machine.machine_type = config.machine_type;
+  settings.machine.egress = config.egress;
+  return settings;
+}
+
+daemon::AgentSettings agent_settings(const Config& config, const std::string& node) {
+  daemon::AgentSettings settings;
+  settings.node = node;
+  settings.config = config.scaling;
+  settings.scaling.compute_unit = config.compute_unit;
+  return settings;
+}
+
+// What the parts of one process share, in the order of their lifetimes.
+class ControlPlane {
+ public:
+  ControlPlane(Context& context, const Config& config, const Parts& parts, ServeOptions options)
+      : context_(context), config_(config), parts_(parts), options_(std::move(options)) {}
+
+  Status open() {
+    auto orchestrator = parts_.controller ? context_.open_supervising_orchestrator() : open_sharing();
+    if (!orchestrator) return orchestrator.error();
+    orchestrator_ = std::move(*orchestrator);
+    world_ = std::make_unique<daemon::World>(
+        loop_, *orchestrator_, std::vector<Kind>{Kind::virtual_machine, Kind::migration, Kind::node, Kind::runner});
+    if (auto made = make_scheduler(); !made) return made;
+    if (parts_.controller) {
+      controller_ = std::make_unique<daemon::Controller>(loop_, *orchestrator_, *world_, *places_, *permits_, metrics_,
+                                                         controller_settings(context_, config_));
+    }
+    if (parts_.agent) {
+      const auto open_policy = [this](const std::string& name, const std::map<std::string, std::string>& options) {
+        return context_.open_policy(name, options);
+      };
+      agent_ = std::make_unique<daemon::Agent>(loop_, *orchestrator_, *world_, *permits_, metrics_, open_policy,
+                                               agent_settings(config_, options_.node));
+    }
+    return listen();
+  }
+
+  int run() {
+    loop_.on_signals({SIGTERM, SIGINT}, [this](int signal) {
+      runtime::log_info(parts_.name, "ends; the VMs run on", {{"signal", std::to_string(signal)}});
+      loop_.stop();
+    });
+    if (scheduler_) scheduler_->start();
+    if (controller_) controller_->start();
+    if (agent_) agent_->start();
+    world_->start();
+    runtime::log_info(parts_.name, "serves", {{"home", config_.home}, {"pid", std::to_string(getpid())}});
+    return loop_.run();
+  }
+
+ private:
+  Result<std::unique_ptr<Orchestrator>> open_sharing() {
+    return context_.catalog().open_orchestrator(config_.orchestrator, {{"json", orchestrator_settings(config_, false)}});
+  }
+
+  Status make_scheduler() {
+    if (parts_.scheduler) {
+      scheduler_ = std::make_unique<daemon::Scheduler>(loop_, *orchestrator_, *world_, metrics_);
+      places_ = scheduler_.get();
+      permits_ = scheduler_.get();
+      return {};
+    }
+    const std::string where = options_.scheduler.empty() ? "unix:" + config_.home + "/scheduler.sock" : options_.scheduler;
+    auto endpoint = runtime::parse_endpoint(where);
+    if (!endpoint) return endpoint.error().at("--scheduler");
+    client_ = std::make_unique<daemon::SchedulerClient>(loop_, *endpoint);
+    places_ = client_.get();
+    permits_ = client_.get();
+    return {};
+  }
+
+  Status listen() {
+    const bool whole = parts_.controller && parts_.agent && parts_.scheduler;
+    const std::string usual = "unix:" + (whole ? serve_socket_of(config_) : config_.home + "/" + parts_.name + ".sock");
+    auto endpoint = runtime::parse_endpoint(options_.listen.empty() ? usual : options_.listen);
+    if (!endpoint) return endpoint.error().at("--listen");
+    if (endpoint->scheme != runtime::Endpoint::Scheme::unix_socket) {
+      return Error{Code::unsupported, "--listen: only unix:PATH; whoever may connect there may book a node full"};
+    }
+    server_.route("GET", "/v1/health", [](const runtime::HttpRequest&, runtime::Responder respond) {
+      respond({200, {{"content-type", "application/json"}}, "{\"ok\":true}\n"});
+    });
+    server_.route("GET", "/metrics", [this](const runtime::HttpRequest&, runtime::Responder respond) {
+      respond({200, {{"content-type", "text/plain; version=0.0.4"}}, metrics_.text()});
+    });
+    if (scheduler_) {
+      daemon::serve_placement(server_, *scheduler_);
+      daemon::serve_permits(server_, *scheduler_);
+    }
+    if (agent_) agent_->serve(server_);
+    auto listening = server_.listen(*endpoint);
+    return listening ? Status{} : listening.error();
+  }
+
+  Context& context_;
+  const Config& config_;
+  const Parts parts_;
+  const ServeOptions options_;
+  std::unique_ptr<Orchestrator> orchestrator_;
+  runtime::MetricsRegistry metrics_;
+  runtime::Loop loop_;
+  std::unique_ptr<daemon::World> world_;
+  std::unique_ptr<daemon::Scheduler> scheduler_;
+  std::unique_ptr<daemon::SchedulerClient> client_;
+  daemon::PlacementOffice* places_ = nullptr;
+  daemon::PermitOffice* permits_ = nullptr;
+  std::unique_ptr<daemon::Controller> controller_;
+  std::unique_ptr<daemon::Agent> agent_;
+  runtime::HttpServer server_{loop_};
+};
+
+Result<int> serve(Context& context, const Parts& parts, const ServeOptions& options) {
+  auto config = context.config();
+  if (!config) return config.error();
+  if (options.nodes > 0) context.override_nodes(options.nodes);
+  const Config& mine = **config;
+  runtime::LogOptions log;
+  log.json = mine.log_json;
+  log.level = context.globals().verbose || mine.log_level == "debug" ? runtime::LogLevel::debug : runtime::LogLevel::info;
+  if (auto opened = runtime::open_log(log); !opened) return opened.error();
+  ControlPlane plane(context, mine, parts, options);
+  if (auto opened = plane.open(); !opened) return opened.error();
+  return plane.run();
+}
+
+Command part_command(Parts parts, const std::string& summary, bool asks_scheduler, bool has_nodes) {
+  const std::string name = parts.name;
+  return {name, "Daemons", summary, [parts = std::move(parts), asks_scheduler, has_nodes](Options& o) {
+            auto options = std::make_shared<ServeOptions>();
+            if (has_nodes) o.number("--nodes", options->nodes, 1, 64, "N", "So many nodes with equal shares of this machine");
+            if (asks_scheduler) o.text("--scheduler", options->scheduler, "ENDPOINT", "Where the scheduler listens (default: in the home)");
+            if (parts.agent) o.text("--node", options->node, "NAME", "Only VMs on this node");
+            o.text("--listen", options->listen, "ENDPOINT", "unix:PATH to listen on (default: in the home)");
+            return [parts, options](Context& context) { return serve(context, parts, *options); };
+          }};
+}
+
+}  // namespace
+
+Command serve_command() {
+  return part_command({"serve", true, true, true}, "The whole control plane in one process, in the foreground", false, true);
+}
+Command controller_command() {
+  return part_command({"controller", true, false, false}, "Only the controller: gives every VM the life it asks for", true, true);
+}
+Command agent_command() {
+  return part_command({"agent", false, true, false}, "Only the agent: makes VMs scale by themselves", true, false);
+}
+Command scheduler_command() {
+  return part_command({"scheduler", false, false, true}, "Only the scheduler: places VMs and gives permits to grow", false, false);
+}
+
+}  // namespace neonvm::cli

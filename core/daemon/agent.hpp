@@ -1,0 +1,57 @@
+// Agent: makes VMs scale by themselves: a VmScaler for each VM that wants it and runs here.
+//
+// Composed by `neonvm serve` and `neonvm agent` (one a node). Threads: loop thread only. Lifetime: everything given to it
+// outlives it; a successor begins from the world. Reads VirtualMachines; writes their cpus.use, memory.use and
+// targetRevision, nothing else. Failure: what concerns one VM stays with it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/daemon/vm_scaler.hpp"
+#include "core/runtime/http.hpp"
+
+namespace neonvm::daemon {
+
+class Agent {
+ public:
+  Agent(runtime::Loop& loop, Orchestrator& orchestrator, World& world, PermitOffice& permits,
+        runtime::MetricsRegistry& metrics, OpenPolicy open_policy, AgentSettings settings);
+  ~Agent();
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+
+  // Works from now on; REQUIRES the world to watch virtual machines.
+  void start();
+  // GET /v1/explain/VM[?newer=N]: with newer, answers when there is a decision after number N, or after 25 s.
+  void serve(runtime::HttpServer& server);
+
+  // Why the VM has its size; also of a VM that is sized by hand. None: no such VM.
+  [[nodiscard]] std::optional<wire::Explanation> explain(const std::string& vm) const;
+
+ private:
+  struct Waiting {
+    std::uint64_t newer = 0;
+    runtime::Responder respond;
+    runtime::Timer patience;
+  };
+
+  void changed(const Change& change);
+  void decided(const std::string& vm);
+  void asked(const runtime::HttpRequest& request, runtime::Responder respond);
+  void answer(const std::string& vm, runtime::Responder& respond) const;
+
+  runtime::Loop& loop_;
+  World& world_;
+  AgentTools tools_;
+  std::map<std::string, std::unique_ptr<VmScaler>> scalers_;   // by VM name
+  std::map<std::string, std::string> uids_;
+  std::vector<World::Subscription> subscriptions_;
+  std::map<std::string, std::vector<std::shared_ptr<Waiting>>> waiting_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace neonvm::daemon

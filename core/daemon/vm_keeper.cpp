@@ -1,0 +1,157 @@
+#include "core/daemon/vm_keeper.hpp"
+
+#include <random>
+#include <utility>
+
+#include "core/daemon/vm_pass.hpp"
+#include "core/runtime/log.hpp"
+#include "core/wire/model_json.hpp"
+
+namespace neonvm::daemon {
+
+using runtime::WorkOutcome;
+
+VmKeeper::VmKeeper(const ControllerTools& tools, std::string name) : tools_(tools), name_(std::move(name)) {}
+
+VmKeeper::~VmKeeper() = default;
+
+// Kubernetes' manner: the owner's name and five letters, and short enough for a DNS label with a few more behind it.
+std::string VmKeeper::fresh_name() const {
+  static thread_local std::mt19937 random{std::random_device{}()};
+  std::string name = name_.substr(0, 50) + "-";
+  for (int i = 0; i < 5; ++i) name += "bcdfghjklmnpqrstvwxz2456789"[random() % 27];
+  return name;
+}
+
+bool VmKeeper::idle() const { return links_.empty() && tools_.world.find(Kind::virtual_machine, name_) == nullptr; }
+
+void VmKeeper::room_came() {
+  const auto by_room = [](const std::optional<decide::Refusal>& refusal) { return refusal && !refusal->retry_at; };
+  if (by_room(tries_.refused)) tries_.refused.reset();
+  if (by_room(moving_.refused)) moving_.refused.reset();
+  permit_due_.reset();
+}
+
+void VmKeeper::wish_changed(std::uint64_t generation) {
+  if (std::exchange(generation_, generation) == generation) return;
+  tries_.refused.reset();
+  size_due_.reset();
+  permit_due_.reset();
+}
+
+void VmKeeper::pass(Done done) {
+  const auto pass = std::make_shared<Pass>();
+  pass->done = std::move(done);
+  if (!read(*pass)) return end(pass, WorkOutcome::success());
+  if (pass->migration) return migrate(pass);
+  live(pass);
+}
+
+void VmKeeper::end(const PassPtr& pass, WorkOutcome outcome) {
+  if (std::exchange(pass->ended, true)) return;
+  pass->done(outcome);
+}
+
+void VmKeeper::again(const PassPtr& pass) { end(pass, WorkOutcome::again(Duration::zero())); }
+
+void VmKeeper::fail(const PassPtr& pass, const std::string& what, const Error& error) {
+  if (error.code == Code::conflict) return again(pass);
+  runtime::log_warning("controller", what, {{"vm", name_}, {"error", error.message}});
+  end(pass, WorkOutcome::retry());
+}
+
+void VmKeeper::migrate(PassPtr pass) {
+  const auto decision = decide_migration(migration_facts(*pass));
+  pass->move = decision;
+  pass->wake(decision.look_again);
+  if (decision.status == pass->move_status) {
+    if (decision.step.deed != decide::MigrationDeed::none) return do_move(pass, decision);
+    return pass->vm ? live(pass) : end(pass, WorkOutcome::success());
+  }
+  auto events = decide::events_between(pass->move_status, decision.status);
+  const std::string text = wire::encode_over(pass->migration->status, decision.status);
+  write_status(pass, *pass->migration, text, std::move(events), [this, pass, decision](Object written) {
+    if (pass->move_status.phase != MigrationPhase::running) moving_.began = tools_.loop.now();
+    const std::string& step = decision.status.progress.step;
+    if (pass->move_status.progress.step != step) moving_.progressed = tools_.loop.now();
+    if (step == "switching over" && pass->move_status.progress.step != step) moving_.never_ran = true;
+    pass->migration = std::move(written);
+    if (decision.step.deed == decide::MigrationDeed::none) return again(pass);
+    do_move(pass, decision);
+  });
+}
+
+void VmKeeper::live(PassPtr pass) {
+  const auto decision = decide_lifecycle(lifecycle_facts(*pass));
+  pass->wake(decision.look_again);
+  if (decision.status == pass->status) {
+    tries_ = decision.tries;
+    return do_life(pass, decision);
+  }
+  auto events = decide::events_between(pass->status, decision.status);
+  const std::string text = wire::encode_over(pass->vm->status, decision.status);
+  write_status(pass, *pass->vm, text, std::move(events), [this, pass, decision](Object written) {
+    tries_ = decision.tries;
+    pass->vm = std::move(written);
+    pass->status = decision.status;
+    do_life(pass, decision);
+  });
+}
+
+void VmKeeper::write_status(const PassPtr& pass, Object object, std::string status, std::vector<Event> events,
+                            std::function<void(Object)> written) {
+  object.status = std::move(status);
+  const Kind kind = object.kind;
+  const std::string name = object.name;
+  tools_.loop.off_loop(
+      [&orchestrator = tools_.orchestrator, object = std::move(object), limit = tools_.settings.call_limit] {
+        return orchestrator.update_status(object, call_deadline(limit));
+      },
+      [this, weak = std::weak_ptr(alive_), pass, kind, name, events = std::move(events),
+       written = std::move(written)](const Result<Object>& now) mutable {
+        if (weak.expired()) return;
+        if (!now) return fail(pass, "a status could not be written", now.error());
+        tools_.world.wrote(*now);
+        const std::int64_t revision = pass->spec.target_revision.value_or(Revision{}).value;
+        record(std::move(events), kind, name, kind == Kind::virtual_machine ? revision : 0);
+        written(*now);
+      });
+}
+
+void VmKeeper::set_finalizer(const PassPtr& pass, Object object, bool value) {
+  object.finalizer = value;
+  tools_.loop.off_loop(
+      [&orchestrator = tools_.orchestrator, object = std::move(object), limit = tools_.settings.call_limit] {
+        return orchestrator.update(object, call_deadline(limit));
+      },
+      [this, weak = std::weak_ptr(alive_), pass, value](const Result<Object>& now) {
+        if (weak.expired()) return;
+        const bool gone = !now && now.error().code == Code::not_found;
+        if (!now && !gone) return fail(pass, "a finalizer could not be written", now.error());
+        // One without its finalizer may be gone already; the watch tells that.
+        if (now && value) tools_.world.wrote(*now);
+        value ? again(pass) : end(pass, WorkOutcome::success());
+      });
+}
+
+void VmKeeper::record(std::vector<Event> events, Kind kind, const std::string& name, std::int64_t revision) {
+  if (events.empty()) return;
+  for (Event& event : events) {
+    event.at = tools_.loop.wall();
+    event.kind = kind;
+    event.name = name;
+    event.revision = revision;
+  }
+  tools_.loop.off_loop(
+      [&orchestrator = tools_.orchestrator, events = std::move(events), limit = tools_.settings.call_limit] {
+        Status status;
+        for (const Event& event : events)
+          if (auto recorded = orchestrator.record(event, call_deadline(limit)); !recorded) status = recorded;
+        return status;
+      },
+      [name](const Status& status) {
+        if (!status) runtime::log_warning("controller", "an event was lost", {{"of", name}, {"error", status.error().message}});
+      });
+}
+
+}  // namespace neonvm::daemon

@@ -1,0 +1,171 @@
+// The lifecycle's deeds.
+#include <filesystem>
+
+#include "core/daemon/vm_pass.hpp"
+#include "core/runtime/log.hpp"
+#include "core/wire/model_json.hpp"
+
+namespace neonvm::daemon {
+
+using decide::LifecycleDeed;
+using runtime::WorkOutcome;
+
+namespace {
+
+constexpr Duration world_lags = std::chrono::milliseconds(50);
+constexpr Duration start_retry = std::chrono::seconds(5);
+
+const char* reason_of(Code code) {
+  switch (code) {
+    case Code::out_of_capacity: return "OutOfCapacity";
+    case Code::refused: return "NoNode";
+    case Code::unavailable:
+    case Code::deadline_exceeded: return "SchedulerAway";
+    default: return "StartRefused";
+  }
+}
+
+}  // namespace
+
+void VmKeeper::do_life(const PassPtr& pass, const decide::LifecycleDecision& decision) {
+  const decide::LifecycleStep& step = decision.step;
+  if (step.deed != LifecycleDeed::none)
+    runtime::log_info("controller", to_string(step.deed), {{"vm", name_}, {"runner", step.runner}, {"why", step.because.text}});
+  switch (step.deed) {
+    case LifecycleDeed::none: return keep_size(pass);
+    case LifecycleDeed::add_finalizer: return set_finalizer(pass, *pass->vm, true);
+    case LifecycleDeed::start_runner:
+    case LifecycleDeed::succeed_runner: return if_world_agrees(pass, [this, pass, step] { start_runner(pass, step); });
+    case LifecycleDeed::stop_runner: return stop_runner(pass, step.runner, step.grace);
+    case LifecycleDeed::forget_vm: return if_world_agrees(pass, [this, pass] { forget_vm(pass); });
+  }
+}
+
+// Before anything irreversible the store itself is asked: a runner that the watch has not shown yet may have the VM.
+void VmKeeper::if_world_agrees(const PassPtr& pass, std::function<void()> go_on) {
+  tools_.loop.off_loop(
+      [&orchestrator = tools_.orchestrator, limit = tools_.settings.call_limit] {
+        return orchestrator.list(Kind::runner, call_deadline(limit));
+      },
+      [this, weak = std::weak_ptr(alive_), pass, go_on = std::move(go_on)](const Result<std::vector<Object>>& stored) {
+        if (weak.expired()) return;
+        if (!stored) return fail(pass, "the runners could not be listed", stored.error());
+        bool agrees = true;
+        std::set<std::string> there;
+        for (const Object& object : *stored) {
+          if (object.owner_uid != pass->vm->uid) continue;
+          there.insert(object.name);
+          const Object* known = tools_.world.find(Kind::runner, object.name);
+          agrees = agrees && known != nullptr && known->uid == object.uid && known->version >= object.version;
+          tools_.world.wrote(object);
+        }
+        for (const std::string& name : tools_.runners_of(pass->vm->uid)) agrees = agrees && there.count(name) != 0;
+        if (!agrees) return end(pass, WorkOutcome::again(world_lags));
+        go_on();
+      });
+}
+
+void VmKeeper::start_runner(const PassPtr& pass, const decide::LifecycleStep& step) {
+  if (step.deed == LifecycleDeed::succeed_runner) return succeed_runner(pass, step.runner, step.predecessor);
+  auto machine = decide::plan_machine(pass->spec, *pass->vm, tools_.orchestrator.vm_directory(name_), tools_.settings.machine);
+  if (!machine) return refused(pass, "MachineInvalid", machine.error());
+  RunnerSpec spec;
+  spec.vm = name_;
+  spec.vm_uid = pass->vm->uid;
+  spec.machine = wire::encode(*machine);
+  tools_.places.place({*pass->vm, step.runner, "", ""},
+                      [this, weak = std::weak_ptr(alive_), pass, name = step.runner, spec](const Result<std::string>& node) mutable {
+                        if (weak.expired()) return;
+                        if (!node) return refused(pass, reason_of(node.error().code), node.error());
+                        spec.node = *node;
+                        launch(pass, name, std::move(spec));
+                      });
+}
+
+// What is wrong with the wish or lacks room waits for an event; everything else for a while.
+void VmKeeper::refused(const PassPtr& pass, const std::string& reason, const Error& error) {
+  decide::Refusal refusal{error.code, reason, error.message, std::nullopt};
+  const bool by_event = error.code == Code::out_of_capacity || error.code == Code::refused || error.code == Code::invalid_argument;
+  const bool away = error.code == Code::unavailable || error.code == Code::deadline_exceeded;
+  if (!by_event) refusal.retry_at = tools_.loop.now() + (away ? tools_.settings.place_retry : start_retry);
+  const bool news = !tries_.refused || tries_.refused->why != refusal.why;
+  tries_.refused = std::move(refusal);
+  if (news) runtime::log_warning("controller", "a VM cannot be started now", {{"vm", name_}, {"reason", reason}, {"why", error.message}});
+  again(pass);
+}
+
+// The successor is given its predecessor's machine, run directory included.
+void VmKeeper::succeed_runner(const PassPtr& pass, const std::string& runner, const std::string& predecessor) {
+  const Object* before = tools_.world.find(Kind::runner, predecessor);
+  if (before == nullptr) return again(pass);
+  auto spec = wire::decode_runner_spec(before->spec);
+  if (!spec) return fail(pass, "the predecessor cannot be read", spec.error());
+  spec->attach_only = true;
+  launch(pass, runner, std::move(*spec));
+}
+
+void VmKeeper::launch(const PassPtr& pass, const std::string& name, RunnerSpec spec) {
+  Object object;
+  object.kind = Kind::runner;
+  object.name = name;
+  object.owner_uid = spec.vm_uid;
+  object.spec = wire::encode(spec);
+  tools_.loop.off_loop(
+      [&orchestrator = tools_.orchestrator, object = std::move(object), limit = tools_.settings.call_limit] {
+        auto started = orchestrator.start_runner(object, call_deadline(limit));
+        // A start of before whose answer was lost.
+        if (!started && started.error().code == Code::already_exists)
+          return orchestrator.get(Kind::runner, object.name, call_deadline(limit));
+        return started;
+      },
+      [this, weak = std::weak_ptr(alive_), pass, name](const Result<Object>& started) {
+        if (!weak.expired()) launched(pass, name, started);
+      });
+}
+
+void VmKeeper::launched(const PassPtr& pass, const std::string& name, const Result<Object>& started) {
+  if (started) {
+    tools_.world.wrote(*started);
+    return again(pass);
+  }
+  if (is_transient(started.error().code)) return fail(pass, "a runner could not be started", started.error());
+  tools_.places.release(name);
+  const bool target = pass->move && pass->move_status.target_runner == name;
+  if (!target) return refused(pass, "StartRefused", started.error());
+  moving_.refused = decide::Refusal{started.error().code, "StartRefused", started.error().message, std::nullopt};
+  again(pass);
+}
+
+void VmKeeper::stop_runner(const PassPtr& pass, const std::string& runner, Duration grace) {
+  tools_.loop.off_loop(
+      [&orchestrator = tools_.orchestrator, runner, grace, limit = tools_.settings.call_limit]() -> Result<Object> {
+        if (auto stopped = orchestrator.stop_runner(runner, grace, call_deadline(limit)); !stopped) return stopped.error();
+        return orchestrator.get(Kind::runner, runner, call_deadline(limit));
+      },
+      [this, weak = std::weak_ptr(alive_), pass](const Result<Object>& now) {
+        if (weak.expired()) return;
+        const bool gone = !now && now.error().code == Code::not_found;
+        if (!now && !gone) return fail(pass, "a runner could not be stopped", now.error());
+        if (now) tools_.world.wrote(*now);
+        end(pass, gone ? WorkOutcome::again(world_lags) : WorkOutcome::success());
+      });
+}
+
+// The files first: were the object gone and the files left, nobody would look for them again.
+void VmKeeper::forget_vm(const PassPtr& pass) {
+  tools_.loop.off_loop(
+      [directory = tools_.orchestrator.vm_directory(name_)]() -> Status {
+        if (directory.empty()) return {};
+        std::error_code error;
+        std::filesystem::remove_all(directory, error);
+        if (error) return Error{Code::internal, directory + ": " + error.message()};
+        return {};
+      },
+      [this, weak = std::weak_ptr(alive_), pass](const Status& removed) {
+        if (weak.expired()) return;
+        if (!removed) return fail(pass, "the files of a deleted VM could not be removed", removed.error());
+        set_finalizer(pass, *pass->vm, false);
+      });
+}
+
+}  // namespace neonvm::daemon

@@ -1,0 +1,35 @@
+// Private to VmKeeper: one pass over a VM, and what it read.
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/daemon/vm_keeper.hpp"
+
+namespace neonvm::daemon {
+
+struct VmKeeper::Pass {
+  Done done;
+  bool ended = false;
+
+  std::optional<Object> vm;
+  VmSpec spec;
+  VmStatus status;
+  std::vector<decide::RunnerFacts> runners;
+
+  std::optional<Object> migration;
+  MigrationSpec move_spec;
+  MigrationStatus move_status;
+  bool another_running = false;
+  std::optional<decide::MigrationDecision> move;
+
+  std::optional<Instant> look_again;
+
+  void wake(const std::optional<Instant>& at) {
+    if (at && (!look_again || *at < *look_again)) look_again = at;
+  }
+};
+
+}  // namespace neonvm::daemon

@@ -1,0 +1,233 @@
+#include "core/daemon/vm_scaler.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/runtime/log.hpp"
+
+namespace neonvm::daemon {
+
+using runtime::log_info;
+using runtime::log_warning;
+
+namespace {
+
+bool moves(const VmStatus& status) {
+  return !status.migration.empty() || status.phase == Phase::pre_migrating || status.phase == Phase::migrating;
+}
+
+Resources actual_of(const VmStatus& status) { return {status.cpu.actual, status.memory.actual}; }
+
+}  // namespace
+
+VmScaler::VmScaler(const AgentTools& tools, const Object& vm, const VmSpec& spec, const VmStatus& status)
+    : tools_(tools), name_(vm.name), uid_(vm.uid), diary_(tools.metrics) {
+  vm_changed(vm, spec, status);
+}
+
+VmScaler::~VmScaler() = default;
+
+decide::ScalingBounds VmScaler::bounds() const {
+  decide::ScalingBounds bounds{spec_.min(), spec_.max(), spec_.memory.slot_size};
+  const std::uint64_t step = std::max<std::uint64_t>(bounds.memory_step.value, 1);
+  if (spec_.scaling.bound_min) bounds.min = field_min(field_max(bounds.min, *spec_.scaling.bound_min), bounds.max);
+  if (spec_.scaling.bound_max) bounds.max = field_max(field_min(bounds.max, *spec_.scaling.bound_max), bounds.min);
+  bounds.min.memory = std::min(round_up(bounds.min.memory, step), spec_.memory.max);
+  bounds.max.memory = std::max(round_down(bounds.max.memory, step), bounds.min.memory);
+  return bounds;
+}
+
+void VmScaler::vm_changed(const Object&, const VmSpec& spec, const VmStatus& status) {
+  const Instant now = tools_.loop.now();
+  spec_ = spec;
+  config_ = overlaid(tools_.settings.config, spec.scaling.config);
+  adopt_policy();
+  adopt_runner(status);
+  status_ = status;
+  if (!scaling_) return;
+  scaling_->bounds_changed(bounds(), now);
+  scaling_->asked_observed(spec.use(), spec.target_revision.value_or(Revision{}), now);
+  moves(status) ? scaling_->held_back("a migration is under way", now) : scaling_->let_go(now);
+  ask_policy("the VM's object changed");
+}
+
+// Another runner is another life, or the same VM elsewhere: permits and consents were the former one's.
+void VmScaler::adopt_runner(const VmStatus& status) {
+  if (status.runner == runner_ && status.endpoint == endpoint_) return;
+  runner_ = status.runner;
+  endpoint_ = status.endpoint;
+  guest_ = false;
+  samples_.clear();
+  request_.reset();
+  scaling_.emplace(tools_.settings.scaling, bounds(),
+                   decide::ScalingStart{spec_.use(), actual_of(status), spec_.target_revision.value_or(Revision{})},
+                   tools_.loop.now());
+  RunnerLink::Callbacks callbacks;
+  callbacks.report = [this](const wire::RunnerReport& report) { reported(report); };
+  callbacks.sample = [this](const wire::SamplePush& push) { sampled(push); };
+  callbacks.want = [this](const wire::WantPush& push) { wanted(push); };
+  callbacks.lost = [this](const Error&) { link_lost(); };
+  RunnerLinkOptions options;
+  options.subscribe = true;
+  options.client = tools_.settings.runner_client;
+  link_ = std::make_unique<RunnerLink>(tools_.loop, endpoint_, options, std::move(callbacks));
+  link_->start();
+}
+
+void VmScaler::adopt_policy() {
+  const Scaling& wish = spec_.scaling;
+  if (policy_ && policy_name_ == wish.policy && policy_options_ == wish.policy_options) return;
+  if (!policy_ && !problem_.empty() && policy_name_ == wish.policy && policy_options_ == wish.policy_options) return;
+  policy_name_ = wish.policy;
+  policy_options_ = wish.policy_options;
+  auto opened = tools_.open_policy(policy_name_, policy_options_);
+  problem_.clear();
+  if (opened) {
+    policy_ = std::move(*opened);
+    return log_info("agent", "policy", {{"vm", name_}, {"policy", policy_name_}});
+  }
+  policy_.reset();
+  problem_ = "policy " + policy_name_ + ": " + opened.error().message;
+  log_warning("agent", "a policy cannot be opened; the VM keeps its size", {{"vm", name_}, {"error", problem_}});
+}
+
+void VmScaler::reported(const wire::RunnerReport& report) {
+  const Instant now = tools_.loop.now();
+  const bool runs = report.phase == MachinePhase::running;
+  scaling_->actual_observed({report.cpu.actual, report.memory.actual}, report.revision, !report.resizing && runs, now);
+  const bool guest = runs && report.guest_connected;
+  if (guest != std::exchange(guest_, guest)) guest ? scaling_->guest_connected(now) : scaling_->guest_lost(now);
+  if (runs && !report.resizing && report.revision.value != 0)
+    diary_.reached(report.revision.value, "applied", to_string(Resources{report.cpu.actual, report.memory.actual}), now);
+  act("the VM's size changed");
+}
+
+void VmScaler::link_lost() {
+  if (std::exchange(guest_, false)) scaling_->guest_lost(tools_.loop.now());
+  act("the runner does not answer");
+}
+
+void VmScaler::sampled(const wire::SamplePush& push) {
+  samples_.push_back(push.sample);
+  while (samples_.size() > 1 && push.sample.at - samples_.front().at > tools_.settings.samples_kept) samples_.pop_front();
+  ask_policy(push.event.empty() ? "sample" : "pressure: " + push.event);
+}
+
+void VmScaler::wanted(const wire::WantPush& push) {
+  const Instant now = tools_.loop.now();
+  request_ = GuestRequest{now, push.memory};
+  scaling_->memory_wanted({push.memory}, now);
+  ask_policy("the guest wants " + (push.memory.value == 0 ? std::string("more memory") : to_string(push.memory)) +
+             (push.why.empty() ? "" : ": " + push.why));
+}
+
+void VmScaler::ask_policy(const std::string& trigger) {
+  if (!policy_ || !scaling_) return act(trigger);
+  const Instant now = tools_.loop.now();
+  if (request_ && now - request_->at > tools_.settings.scaling.request_valid) request_.reset();
+  const bool silent = samples_.empty() || now - samples_.back().at > tools_.settings.sample_valid;
+  window_.assign(samples_.begin(), silent ? samples_.begin() : samples_.end());
+  const decide::ScalingBounds& bounds = scaling_->bounds();
+  PolicyInput input;
+  input.vm = uid_;
+  input.now = now;
+  input.wall_seconds = std::chrono::duration_cast<std::chrono::seconds>(tools_.loop.wall().time_since_epoch()).count();
+  input.samples = window_;
+  // A share of a CPU is asked of a guest that has whole ones.
+  input.using_now = field_min(scaling_->held(), field_max(scaling_->asked(), scaling_->actual()));
+  input.min = bounds.min;
+  input.max = bounds.max;
+  input.compute_unit = tools_.settings.scaling.compute_unit;
+  input.config = &config_;
+  input.request = request_;
+  auto goal = policy_->decide(input);
+  const std::string before = std::exchange(problem_, goal ? "" : "policy " + policy_name_ + ": " + goal.error().message);
+  if (!goal) {
+    if (before != problem_) log_warning("agent", "a policy refuses; the VM keeps its size", {{"vm", name_}, {"error", problem_}});
+    return act(trigger);
+  }
+  policy_timer_.cancel();
+  if (goal->ask_again) policy_timer_ = tools_.loop.after(*goal->ask_again, [this] { ask_policy("the policy asked to be asked again"); });
+  scaling_->goal_changed(std::move(*goal), now);
+  act(trigger);
+}
+
+// Deeds are started until none is due. Answers that come at once are taken in the same way.
+void VmScaler::act(const std::string& trigger) {
+  if (!scaling_ || runner_.empty()) return;
+  act_again_ = true;
+  if (std::exchange(acting_, true)) return;
+  while (std::exchange(act_again_, false)) {
+    const decide::Actions actions = scaling_->next(tools_.loop.now());
+    note_decision(actions, trigger);
+    act_again_ = start(actions) || act_again_;
+    wake_.cancel();
+    if (actions.wake_at) wake_ = tools_.loop.at(*actions.wake_at, [this] { act("time"); });
+  }
+  acting_ = false;
+  show();
+}
+
+void VmScaler::note_decision(const decide::Actions& actions, const std::string& trigger) {
+  const auto& past = diary_.decisions();
+  if (!past.empty() && past.back().wish == actions.wish) return;
+  if (past.empty() && actions.wish == scaling_->asked()) return;
+  wire::ExplainedDecision decision;
+  decision.at = tools_.loop.wall();
+  decision.trigger = trigger;
+  decision.wish = actions.wish;
+  decision.asked = scaling_->asked();
+  decision.actual = scaling_->actual();
+  decision.permit = scaling_->permit();
+  decision.consent = scaling_->consent();
+  decision.because = actions.because;
+  if (!samples_.empty()) decision.sample = samples_.back();
+  diary_.decided(std::move(decision), tools_.loop.now());
+  log_info("agent", "decided", {{"vm", name_}, {"wish", to_string(actions.wish)}, {"asked", to_string(scaling_->asked())},
+                                {"trigger", trigger}, {"because", actions.because.empty() ? "" : actions.because.front().text}});
+  tools_.decided(name_);
+}
+
+wire::Explanation VmScaler::explain() const {
+  wire::Explanation all;
+  all.vm = name_;
+  all.runner = runner_;
+  all.node = status_.node;
+  all.policy = policy_name_;
+  all.problem = problem_;
+  all.guest_connected = guest_;
+  all.min = spec_.min();
+  all.max = spec_.max();
+  all.asked = spec_.use();
+  all.actual = actual_of(status_);
+  all.wish = spec_.use();
+  if (scaling_) {
+    const Instant now = tools_.loop.now();
+    const decide::Actions actions = scaling_->next(now);
+    all.min = scaling_->bounds().min;
+    all.max = scaling_->bounds().max;
+    all.asked = scaling_->asked();
+    all.actual = scaling_->actual();
+    all.wish = actions.wish;
+    all.permit = scaling_->permit();
+    all.consent = scaling_->consent();
+    all.because = actions.because;
+    if (actions.wake_at) all.looks_again = std::max(*actions.wake_at - now, Duration::zero());
+  }
+  all.decisions.assign(diary_.decisions().begin(), diary_.decisions().end());
+  return all;
+}
+
+void VmScaler::show() {
+  const auto gauge = [this](const char* what, const Resources& r) {
+    tools_.metrics.gauge("neonvm_vm_cpus", "CPUs of a VM that scales by itself", {{"vm", name_}, {"value", what}}).set(r.cpu.cpus());
+    tools_.metrics.gauge("neonvm_vm_memory_bytes", "Memory of a VM that scales by itself", {{"vm", name_}, {"value", what}})
+        .set(static_cast<double>(r.memory.value));
+  };
+  gauge("wish", scaling_->wish(tools_.loop.now()));
+  gauge("asked", scaling_->asked());
+  gauge("actual", scaling_->actual());
+  if (scaling_->permit()) gauge("permit", *scaling_->permit());
+}
+
+}  // namespace neonvm::daemon

@@ -1,0 +1,113 @@
+// VmScaler: one VM that scales by itself: its samples, its policy, its state machine, and the deeds of all three.
+//
+// Owned by Agent. Loop thread only; the policy is called on it too (microseconds). What to do is decided by the policy
+// (how much) and decide/scaling (in which order); here it is done: permits are asked, sizes written into the VM's object,
+// the guest asked and told through the VM's runner. Lifetime: answers that come after its end are dropped; whoever comes
+// next begins from the VM's object and its runner's report. Failure: a policy that cannot be opened or refuses keeps the
+// VM at its size, and stands in the explanation.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/daemon/permit_office.hpp"
+#include "core/daemon/runner_link.hpp"
+#include "core/daemon/scaling_diary.hpp"
+#include "core/daemon/world.hpp"
+#include "core/decide/scaling.hpp"
+#include "core/model/vm.hpp"
+#include "core/ports/policy.hpp"
+#include "core/runtime/loop.hpp"
+#include "core/runtime/metrics_registry.hpp"
+#include "core/wire/explanation.hpp"
+
+namespace neonvm::daemon {
+
+using OpenPolicy = std::function<Result<std::unique_ptr<Policy>>(const std::string& name,
+                                                                 const std::map<std::string, std::string>& options)>;
+
+struct AgentSettings {
+  std::string node;                                    // only VMs there; empty: all
+  ScalingConfig config;                                // complete; what a VM says wins
+  decide::ScalingSettings scaling;
+  Duration samples_kept = std::chrono::minutes(2);     // the window that policies see
+  Duration sample_valid = std::chrono::seconds(15);    // a guest that fell silent does not steer for ever
+  Duration call_limit = std::chrono::seconds(10);      // of a write
+  Duration guest_limit = std::chrono::seconds(5);      // of a question to the guest
+  runtime::HttpClientOptions runner_client;
+};
+
+// What every scaler works with.
+struct AgentTools {
+  runtime::Loop& loop;
+  Orchestrator& orchestrator;
+  World& world;
+  PermitOffice& permits;
+  runtime::MetricsRegistry& metrics;
+  OpenPolicy open_policy;
+  AgentSettings settings;
+  std::function<void(const std::string& vm)> decided;  // a new decision stands in the diary
+};
+
+class VmScaler {
+ public:
+  VmScaler(const AgentTools& tools, const Object& vm, const VmSpec& spec, const VmStatus& status);
+  ~VmScaler();
+  VmScaler(const VmScaler&) = delete;
+  VmScaler& operator=(const VmScaler&) = delete;
+
+  void vm_changed(const Object& vm, const VmSpec& spec, const VmStatus& status);
+  [[nodiscard]] wire::Explanation explain() const;
+  [[nodiscard]] std::uint64_t last_decision() const { return diary_.last(); }
+
+ private:
+  void adopt_runner(const VmStatus& status);
+  void adopt_policy();
+  void reported(const wire::RunnerReport& report);
+  void link_lost();
+  void sampled(const wire::SamplePush& push);
+  void wanted(const wire::WantPush& push);
+
+  void ask_policy(const std::string& trigger);
+  void act(const std::string& trigger);
+  [[nodiscard]] bool start(const decide::Actions& actions);
+  void note_decision(const decide::Actions& actions, const std::string& trigger);
+  void ask_permit(const decide::AskPermit& deed);
+  void write_size(const decide::SizeDeed& deed);
+  void look(std::uint64_t id);
+  void ask_consent(const decide::SizeDeed& deed);
+  void tell_grown(const decide::SizeDeed& deed);
+  [[nodiscard]] decide::ScalingBounds bounds() const;
+  [[nodiscard]] std::string node() const { return status_.node; }
+  void show();
+
+  AgentTools tools_;
+  std::string name_, uid_;
+  VmSpec spec_;
+  VmStatus status_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+
+  std::string runner_, endpoint_;
+  std::unique_ptr<RunnerLink> link_;
+  bool guest_ = false;
+
+  std::unique_ptr<Policy> policy_;
+  std::string policy_name_, problem_;
+  std::map<std::string, std::string> policy_options_;
+  ScalingConfig config_;
+  std::deque<GuestSample> samples_;
+  std::vector<GuestSample> window_;            // the same in one piece, for the policy
+  std::optional<GuestRequest> request_;
+
+  std::optional<decide::Scaling> scaling_;     // none while no runner is known
+  ScalingDiary diary_;
+  runtime::Timer wake_, policy_timer_;
+  bool acting_ = false, act_again_ = false;
+};
+
+}  // namespace neonvm::daemon
