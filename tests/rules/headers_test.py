@@ -113,7 +113,7 @@ if __name__ == "__main__":
     self_test(options.cxx, options.cc)
     cache = Path(options.cache)
     remembered = load(cache)
-    headers = [str(path) for path in files(options.root, ("core", "cli", "guest", "plugins"), (".hpp", ".h"))]
+    headers = [str(path) for path in files(options.root, ("core", "cli", "guest", "plugins", "vm-builder"), (".hpp", ".h"))]
     found = check(options.root, headers, options.cxx, options.cc, remembered)
     cache.write_text(json.dumps({path: remembered[path] for path in headers if path in remembered}, indent=1))
     report("headers", found)
