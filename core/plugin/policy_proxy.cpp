@@ -15,4 +15,10 @@ Result<Goal> PolicyProxy::decide(const PolicyInput& input) {
   return read_goal(goal_);
 }
 
+Status PolicyProxy::decide_into(const PolicyInput& input, Goal& goal) {
+  if (Status status = ask(input, goal_); !status) return status;
+  read_goal(goal_, goal);
+  return {};
+}
+
 }  // namespace neonvm::plugin

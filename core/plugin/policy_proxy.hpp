@@ -16,6 +16,7 @@ class PolicyProxy final : public Policy {
   explicit PolicyProxy(std::shared_ptr<Opened> opened) : opened_(std::move(opened)) {}
 
   Result<Goal> decide(const PolicyInput& input) override;
+  Status decide_into(const PolicyInput& input, Goal& goal) override;
   // The same without making a Goal: allocates nothing once it has seen an input of this length.
   Status ask(const PolicyInput& input, neonvm_goal& goal);
 

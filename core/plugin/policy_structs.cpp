@@ -200,20 +200,24 @@ void write_goal(const Goal& goal, neonvm_goal& to) {
   to.because_count = static_cast<std::uint32_t>(count);
 }
 
-Goal read_goal(const neonvm_goal& goal) {
-  Goal to;
+void read_goal(const neonvm_goal& goal, Goal& to) {
   to.wish = from_struct(goal.wish);
   to.complete = goal.complete != 0;
   to.compute_units = goal.compute_units;
+  to.ask_again.reset();
   if (goal.ask_again > 0) to.ask_again = Duration(goal.ask_again);
   const std::uint32_t count = std::min<std::uint32_t>(goal.because_count, NEONVM_MAX_REASONS);
-  to.because.reserve(count);
+  to.because.resize(count);
   for (std::uint32_t i = 0; i < count; ++i) {
     const neonvm_because& b = goal.because[i];
-    Because& reason = to.because.emplace_back();
-    reason.rule = fixed_text(b.rule, sizeof b.rule);
-    reason.text = fixed_text(b.text, sizeof b.text);
+    to.because[i].rule.assign(fixed_text(b.rule, sizeof b.rule));
+    to.because[i].text.assign(fixed_text(b.text, sizeof b.text));
   }
+}
+
+Goal read_goal(const neonvm_goal& goal) {
+  Goal to;
+  read_goal(goal, to);
   return to;
 }
 

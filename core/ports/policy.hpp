@@ -42,6 +42,14 @@ class Policy {
  public:
   virtual ~Policy() = default;
   virtual Result<Goal> decide(const PolicyInput& input) = 0;
+  // The same into a goal that the caller keeps from call to call, so that a policy can use the room of its last reasons
+  // again and allocates nothing. On an error the goal is not to be read.
+  virtual Status decide_into(const PolicyInput& input, Goal& goal) {
+    Result<Goal> made = decide(input);
+    if (!made) return made.error();
+    goal = std::move(made).value();
+    return {};
+  }
 };
 
 }  // namespace neonvm

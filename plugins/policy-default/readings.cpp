@@ -2,32 +2,41 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+
+#include "core/policy/figures.hpp"
 
 namespace neonvm::policy_default {
 namespace {
 
+using policy::age;
+using policy::in_seconds;
+
 bool makes_sense(double x) { return std::isfinite(x) && x >= 0; }
+
+template <typename T>
+Reading<T> missing(const policy::Line& why) {
+  return {std::nullopt, why};
+}
 
 // `take` answers the figure, or none when this sample has no usable one.
 template <typename T, typename Take>
 Reading<T> newest(std::span<const GuestSample> samples, Instant now, const char* what, Take take) {
-  char why[128];
-  if (samples.empty()) {
-    std::snprintf(why, sizeof why, "no sample yet, so no %s", what);
-    return {std::nullopt, why};
-  }
-  const Duration age_of_newest = now - samples.back().at;
-  if (age_of_newest > max_age) {
-    std::snprintf(why, sizeof why, "the newest sample is %.0f s old, above the limit of %.0f s, so no %s",
-                  seconds(age_of_newest), seconds(max_age), what);
-    return {std::nullopt, why};
-  }
-  for (auto sample = samples.rbegin(); sample != samples.rend() && now - sample->at <= max_age; ++sample) {
+  if (samples.empty()) return missing<T>(policy::Line() << "no sample yet, so no " << what);
+  for (auto sample = samples.rbegin(); sample != samples.rend(); ++sample) {
+    const auto old = age(sample->at, now);
+    if (old && *old > max_age) break;
+    if (!old) continue;
     if (std::optional<T> value = take(*sample)) return {value, {}};
   }
-  std::snprintf(why, sizeof why, "no sample of the last %.0f s tells a usable %s", seconds(max_age), what);
-  return {std::nullopt, why};
+  const auto old = age(samples.back().at, now);
+  policy::Line why;
+  if (old && *old > max_age) {
+    why << "the newest sample is " << policy::Decimals{seconds(*old), 0} << " s old, above the limit of "
+        << in_seconds(max_age) << " s, so no " << what;
+  } else {
+    why << "no sample of the last " << in_seconds(max_age) << " s tells a usable " << what;
+  }
+  return missing<T>(why);
 }
 
 }  // namespace

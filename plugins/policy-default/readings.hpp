@@ -1,15 +1,15 @@
 // readings: which of the samples count: for each figure the newest one that is not older than `max_age` and makes sense.
 //
 // As upstream, a broken sample leaves the one before it in force; unlike upstream, not for ever. Called by
-// default_policy. Pure. A figure that is missing says why, for people.
+// default_policy. Pure. A figure that is missing says why, for people. Samples ahead of `now` do not count.
 #pragma once
 
 #include <optional>
 #include <span>
-#include <string>
 
 #include "core/model/instant.hpp"
 #include "core/model/metrics.hpp"
+#include "core/policy/line.hpp"
 
 namespace neonvm::policy_default {
 
@@ -18,7 +18,7 @@ constexpr Duration max_age = std::chrono::seconds(60);
 template <typename T>
 struct Reading {
   std::optional<T> value;
-  std::string missing;              // why there is no value
+  policy::Line missing;             // why there is no value
 };
 
 struct Load {

@@ -11,6 +11,7 @@ from tree import CODE, arguments, files, must_fault, must_pass, report, text_of
 ARROWS = {
     "core/model": (),
     "core/ports": (),
+    "core/policy": ("core/ports",),
     "core/decide": (),
     "core/wire": (),
     "core/runtime": (),
@@ -23,6 +24,7 @@ ARROWS = {
     "cli": ("*",),
 }
 PLUGIN_ARROWS = ("core/ports", "core/wire")
+POLICY_ARROWS = PLUGIN_ARROWS + ("core/policy",)  # plugins/policy-*: what policies share
 PLUGIN_MORE = {"plugins/orchestrator-k8s": ("core/runtime",)}
 PLUGIN_SDK = ("core/plugin/plugin_sdk.hpp", "core/plugin/neonvm_plugin.h")
 
@@ -44,6 +46,7 @@ LIBRARIES = {
     "libmnl/": ("core/network",),
     "netlink/": ("core/network",),
     "nftables/": ("core/network",),
+    "lua": ("plugins/policy-lua",),
     "catch2/": (),
     "rapidcheck": (),
     "benchmark/": (),
@@ -71,7 +74,8 @@ def may_include(room, path):
     if target == "cli" or target == "tests":
         return False
     if room.startswith("plugins/"):
-        return target in PLUGIN_ARROWS + PLUGIN_MORE.get(room, ()) or path in PLUGIN_SDK
+        own = POLICY_ARROWS if room.startswith("plugins/policy-") else PLUGIN_ARROWS
+        return target in own + PLUGIN_MORE.get(room, ()) or path in PLUGIN_SDK
     arrows = ARROWS.get(room, ())
     return "*" in arrows or target in arrows
 
@@ -149,7 +153,7 @@ def self_test():
         "core/wire/json.hpp": "// Private to wire.\n#include <nlohmann/json.hpp>\n",
         "core/wire/b.hpp": "// JSON for all.\n#include <nlohmann/json.hpp>\n",
         "plugins/x/a.cpp": '#include "plugins/y/a.hpp"\n#include <dlfcn.h>\n',
-        "plugins/y/a.cpp": '#include "core/plugin/catalog.hpp"\n#include <dlfcn.h>\n#include <sqlite3.h>\n',
+        "plugins/y/a.cpp": '#include "core/plugin/catalog.hpp"\n#include "core/policy/line.hpp"\n#include <dlfcn.h>\n#include <sqlite3.h>\n',
         "guest/a.cpp": '#include "cli/options.hpp"\n#include "b.hpp"\n#include "core/wire/json.hpp"\n',
         "core/attic/a.cpp": "\n",
     }
@@ -160,6 +164,7 @@ def self_test():
         "core/wire/b.hpp: <nlohmann/json.hpp> in a public header",
         "plugins/x may not include plugins/y/a.hpp",
         "plugins/y may not include core/plugin/catalog.hpp",
+        "plugins/y may not include core/policy/line.hpp",
         "<sqlite3.h> may not be used in plugins/y",
         "<dlfcn.h> is used in plugins/x/a.cpp, plugins/y/a.cpp",
         "guest may not include cli/options.hpp",
@@ -171,6 +176,7 @@ def self_test():
         "core/wire/json.hpp": "// Private to wire.\n#include <nlohmann/json.hpp>\n",
         "core/wire/a.cpp": '#include "core/wire/json.hpp"\n#include "core/model/vm.hpp"\n',
         "tests/core/wire/a_test.cpp": '#include "core/wire/json.hpp"\n#include <catch2/catch.hpp>\n',
+        "plugins/policy-x/a.cpp": '#include "core/policy/line.hpp"\n',
         "plugins/orchestrator-k8s/a.cpp": '#include "core/runtime/http.hpp"\n#include "core/plugin/plugin_sdk.hpp"\n',
         "cli/a.cpp": '#include "core/plugin/catalog.hpp"\n#include "plugins/x/a.hpp"\n#include <CLI/CLI.hpp>\n',
     }))

@@ -1,5 +1,6 @@
 #include "plugins/policy-default/default_policy.hpp"
 
+#include <cmath>
 #include <random>
 
 #include "tests/plugins/policy-default/tables.hpp"
@@ -64,6 +65,36 @@ TEST_CASE("default policy: goals behind upstream's desired resources") {
     CHECK(goal.complete == (row.at("complete") == "yes"));
     CHECK((find(goal, "missing-metrics") != nullptr) == !goal.complete);
   }
+}
+
+// autoscaling.md 11.1 as it stands there: the cache's figures are wanted and absent, so no goal is complete.
+TEST_CASE("default policy: the CPU part of upstream's goal vectors") {
+  ScalingConfig config = default_scaling_config();
+  config.load_average_fraction_target = 1.0;
+  config.memory_usage_fraction_target = 0.5;
+  config.enable_lfc_metrics = true;
+  const Goal nothing = decide({}, config);
+  CHECK_FALSE(nothing.complete);
+  CHECK(find(nothing, "cpu.load1") == nullptr);
+  for (const Row& row : read_table("cpu_goal.txt")) {
+    INFO(row.at("name"));
+    config.cpu_stable_zone_ratio = number(row, "stable");
+    config.cpu_mixed_zone_ratio = number(row, "mixed");
+    const GuestSample sample =
+        sample_with(test_now, number(row, "load1"), number(row, "load5"), Bytes{100 * mib}, Bytes{0});
+    const Goal goal = decide(std::vector{sample}, config);
+    CHECK_FALSE(goal.complete);
+    CHECK(units_in(goal, "cpu.load1") == Approx(number(row, "units")).epsilon(1e-3));
+    CHECK(goal.compute_units == std::max(1.0, std::round(number(row, "units"))));
+  }
+}
+
+TEST_CASE("default policy: a sample ahead of the clock does not count") {
+  std::vector<GuestSample> samples{sample_with(test_now - std::chrono::seconds(5), 0.9, 0, Bytes{300 * mib}, Bytes{0}),
+                                   sample_with(test_now + std::chrono::seconds(5), 50, 0, Bytes{300 * mib}, Bytes{0})};
+  CHECK(decide(samples, default_scaling_config()).compute_units == 4);
+  samples.erase(samples.begin());
+  CHECK_FALSE(decide(samples, default_scaling_config()).complete);
 }
 
 TEST_CASE("default policy: too few windows are not missing metrics") {

@@ -1,0 +1,36 @@
+// figures: which numbers of a guest can be believed, how old they are, and how a wish becomes a size.
+//
+// Called by policies. Pure. A guest may say anything: NaN, below zero, beyond any machine, from the future.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <optional>
+
+#include "core/model/metrics.hpp"
+#include "core/ports/policy.hpp"
+
+namespace neonvm::policy {
+
+// More of anything (CPUs, tasks, pages a second) than a machine has.
+constexpr double beyond = 1e9;
+constexpr bool is_sane(double x) { return x >= 0 && x < beyond; }  // NaN: no comparison with it holds
+constexpr bool is_sane(Bytes b) { return b.value < (std::uint64_t{1} << 60); }
+
+// How long ago; none: `at` lies ahead, so one of the two clocks is wrong. Saturates.
+std::optional<Duration> age(Instant at, Instant now);
+// Not ahead and not older than `most`.
+bool is_fresh(Instant at, Instant now, Duration most);
+
+// Rounded up to thousandths, to bytes; NaN and below zero are 0, huge is the largest size there is (2^60 bytes).
+MilliCpu milli_cpu(double cpus);
+Bytes bytes(double amount);
+
+// Within the VM's bounds; where those contradict each other, the least wins.
+Resources in_bounds(const Resources& wish, const PolicyInput& input);
+// The fewest whole compute units that hold `size`, as a size; `size` itself if the unit has a field of 0.
+Resources whole_units(const Resources& size, const Resources& unit);
+// Units that `size` fills, by the field that fills more; 0 if the unit has a field of 0.
+double units_of(const Resources& size, const Resources& unit);
+
+}  // namespace neonvm::policy
