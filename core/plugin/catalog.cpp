@@ -131,7 +131,12 @@ Result<std::shared_ptr<Opened>> Catalog::open(std::int32_t kind, const std::stri
                                               const Settings& settings) const {
   const Result<Found> found = find(kind, word);
   if (!found) return found.error();
-  return Opened::open(*found->descriptor, settings, services_);
+  HostServices services = services_;
+  // A copy: what was opened does not need this catalog any more.
+  services.open_policy = [catalog = *this](const std::string& inner, const Settings& its) {
+    return catalog.open(NEONVM_KIND_POLICY, inner, its);
+  };
+  return Opened::open(*found->descriptor, settings, services);
 }
 
 Result<std::unique_ptr<Policy>> Catalog::open_policy(const std::string& word, const Settings& settings) const {

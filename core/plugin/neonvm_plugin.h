@@ -41,7 +41,7 @@ extern "C" {
 #endif
 
 #define NEONVM_ABI_MAJOR 1u
-#define NEONVM_ABI_MINOR 0u
+#define NEONVM_ABI_MINOR 1u
 
 #if defined(__GNUC__)
 #define NEONVM_EXPORT __attribute__((visibility("default")))
@@ -90,7 +90,14 @@ typedef struct neonvm_sink {
   void (*take)(void* context, const char* bytes, size_t length);
 } neonvm_sink;
 
-/* What the host offers. Lives as long as the plugin is open. Both calls: any thread, never block, never fail. */
+/* A setting from the user's configuration, as text; names and values are the plugin's own. Refuse unknown names. */
+typedef struct neonvm_option {
+  neonvm_text name;
+  neonvm_text value;
+} neonvm_option;
+
+/* What the host offers. Lives as long as the plugin is open. log, cancelled: any thread, never block, never fail. */
+struct neonvm_policy_table;
 enum { NEONVM_LOG_DEBUG = 0, NEONVM_LOG_INFO = 1, NEONVM_LOG_WARNING = 2, NEONVM_LOG_ERROR = 3 };
 
 typedef struct neonvm_host {
@@ -99,13 +106,13 @@ typedef struct neonvm_host {
   void (*log)(void* context, int32_t level, neonvm_text message);
   /* Not 0 once the host is shutting down: long calls should answer NEONVM_E_CANCELLED soon. */
   int32_t (*cancelled)(void* context);
+  /* Since 1.1, may be null. Another policy, by name or path, for a policy that builds on one: a handle and the table to
+   * call it with, under the rules of neonvm_policy_table. Call it in open; it reads files. Give the handle back to
+   * close_policy before your own close returns. */
+  int32_t (*open_policy)(void* context, neonvm_text name, const neonvm_option* options, size_t option_count,
+                         void** policy, const struct neonvm_policy_table** table, neonvm_error* error);
+  void (*close_policy)(void* context, void* policy);
 } neonvm_host;
-
-/* A setting from the user's configuration, as text; names and values are the plugin's own. Refuse unknown names. */
-typedef struct neonvm_option {
-  neonvm_text name;
-  neonvm_text value;
-} neonvm_option;
 
 typedef struct neonvm_open_args {
   uint64_t size;

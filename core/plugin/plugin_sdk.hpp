@@ -42,6 +42,10 @@ class Host {
   void log(Level level, std::string_view message) const;
   // True once the host is shutting down: answer Code::cancelled soon.
   [[nodiscard]] bool cancelled() const;
+  // Another policy, by name or path, for a policy that builds on one. Call it in open. It must go before this plugin's
+  // object does: keep it as a member. Failure: not_found, what it refused, or unsupported by an older neonvm.
+  [[nodiscard]] Result<std::unique_ptr<Policy>> open_policy(const std::string& name,
+                                                            const std::map<std::string, std::string>& settings) const;
 
  private:
   const neonvm_host* host_ = nullptr;

@@ -8,7 +8,7 @@
 #define SLOT(table, member, n) AT(table, member, (n) * sizeof(void*))
 
 _Static_assert(sizeof(void*) == 8, "the numbers below are those of LP64");
-_Static_assert(NEONVM_ABI_MAJOR == 1 && NEONVM_ABI_MINOR == 0, "a new version: add its lines below");
+_Static_assert(NEONVM_ABI_MAJOR == 1 && NEONVM_ABI_MINOR == 1, "a new version: add its lines below");
 
 SIZE(neonvm_text, 16);
 AT(neonvm_text, bytes, 0);
@@ -18,11 +18,13 @@ SIZE(neonvm_sink, 16);
 AT(neonvm_sink, context, 0);
 AT(neonvm_sink, take, 8);
 
-SIZE(neonvm_host, 32);
+SIZE(neonvm_host, 48);
 AT(neonvm_host, size, 0);
 AT(neonvm_host, context, 8);
 AT(neonvm_host, log, 16);
 AT(neonvm_host, cancelled, 24);
+AT(neonvm_host, open_policy, 32);
+AT(neonvm_host, close_policy, 40);
 SIZE(neonvm_option, 32);
 AT(neonvm_option, value, 16);
 SIZE(neonvm_open_args, 32);

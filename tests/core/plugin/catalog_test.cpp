@@ -38,8 +38,8 @@ std::string reason(const std::string& name) { return Catalog::look_at(odd(name))
 
 TEST_CASE("catalog: each plugin that does not fit is refused with its reason") {
   CHECK(reason("other_major") ==
-        "is built for plugin ABI 2.0, but this neonvm has 1.0: another major version; rebuild the plugin");
-  CHECK(reason("newer_minor") == "is built for plugin ABI 1.1, but this neonvm has 1.0: it is newer; update neonvm");
+        "is built for plugin ABI 2.1, but this neonvm has 1.1: another major version; rebuild the plugin");
+  CHECK(reason("newer_minor") == "is built for plugin ABI 1.2, but this neonvm has 1.1: it is newer; update neonvm");
   CHECK(reason("no_symbol") == "exports no neonvm_plugin_v1, so it is no neonvm plugin");
   CHECK(reason("no_descriptor") == "its getter answers no descriptor");
   CHECK(reason("tiny_descriptor") == "its descriptor has only 8 bytes");
@@ -56,7 +56,7 @@ TEST_CASE("catalog: each plugin that does not fit is refused with its reason") {
 TEST_CASE("catalog: a refused path names the path and the reason") {
   const Error error = refusal(odd("other_major"));
   CHECK(error.code == Code::unsupported);
-  CHECK_THAT(error.message, Catch::StartsWith(odd("other_major") + ": is built for plugin ABI 2.0"));
+  CHECK_THAT(error.message, Catch::StartsWith(odd("other_major") + ": is built for plugin ABI 2.1"));
 }
 
 TEST_CASE("catalog: wrong kind") {

@@ -31,8 +31,29 @@ class WithCommas final : public Policy {
   }
 };
 
+// Doubles what another policy wishes.
+class Doubled final : public Policy {
+ public:
+  static Result<std::unique_ptr<Doubled>> open(const Options& options) {
+    auto inner = options.host.open_policy(options.settings.at("of"), {});
+    if (!inner) return inner.error().at("of");
+    auto made = std::make_unique<Doubled>();
+    made->inner_ = std::move(inner).value();
+    return made;
+  }
+  Result<Goal> decide(const PolicyInput& input) override {
+    auto goal = inner_->decide(input);
+    if (goal) goal->wish = goal->wish + goal->wish;
+    return goal;
+  }
+
+ private:
+  std::unique_ptr<Policy> inner_;
+};
+
 }  // namespace
 
+NEONVM_PLUGIN(doubled, policy, Doubled);
 NEONVM_PLUGIN(scripted, policy, Scripted);
 NEONVM_PLUGIN(commas, policy, WithCommas<2, 5>);
 
@@ -41,8 +62,9 @@ extern "C" const neonvm_plugin_descriptor* neonvm_plugin_v1_policy_default(void)
 
 namespace {
 
-const std::array<neonvm_plugin_getter, 4> builtins{neonvm_plugin_v1_policy_scripted, neonvm_plugin_v1_policy_commas,
-                                                   neonvm_plugin_v1_policy_tiny, neonvm_plugin_v1_policy_default};
+const std::array<neonvm_plugin_getter, 5> builtins{neonvm_plugin_v1_policy_scripted, neonvm_plugin_v1_policy_doubled,
+                                                   neonvm_plugin_v1_policy_commas, neonvm_plugin_v1_policy_tiny,
+                                                   neonvm_plugin_v1_policy_default};
 
 std::unique_ptr<Policy> opened(const std::string& name) {
   auto policy = Catalog(builtins, {}).open_policy(name);
@@ -70,6 +92,29 @@ GuestSample busy_sample() {
 }
 
 }  // namespace
+
+TEST_CASE("policy tunnel: a policy may build on another, which the host opens") {
+  script() = {};
+  auto doubled = Catalog(builtins, {}).open_policy("doubled", {{"of", "scripted"}});
+  REQUIRE(doubled);
+  const std::vector<GuestSample> samples(3);
+  const auto goal = (*doubled)->decide(busy_input(samples));
+  REQUIRE(goal);
+  CHECK(goal->wish == Resources{MilliCpu{16000}, Bytes{64 * gib}});
+  CHECK(goal->because == std::vector<Because>{{"scripted", "web 3"}});
+
+  const auto unknown = Catalog(builtins, {}).open_policy("doubled", {{"of", "nobody"}});
+  REQUIRE_FALSE(unknown);
+  CHECK(unknown.error().code == Code::not_found);
+  CHECK_THAT(unknown.error().message, Catch::StartsWith("policy doubled: of: no policy plugin \"nobody\""));
+}
+
+TEST_CASE("policy tunnel: an older host opens no policy for another") {
+  neonvm_host host{};
+  host.size = offsetof(neonvm_host, open_policy);
+  CHECK(Host(&host).open_policy("tiny", {}).error().code == Code::unsupported);
+  CHECK(Host().open_policy("tiny", {}).error().code == Code::unsupported);
+}
 
 TEST_CASE("policy tunnel: a C++ class") {
   script() = {};
