@@ -145,14 +145,14 @@ int run_init() {
   }
   Supervisor supervisor;
   load_modules(first_modules);
+  supervisor.find_power_button();
+  if (!supervisor.has_power_button()) say("no power button: only the monitor can power this guest off");
   supervisor.add(monitor_plan(own_program));
   supervisor.tend();
   load_modules(more_modules);
   if (const auto card = bring_network_up(cmdline)) {
     supervisor.add({"dhcp", {"udhcpc", "-f", "-i", *card, "-s", "/etc/udhcpc.script"}, {}, "", true, SIGTERM, ""});
   }
-  supervisor.find_power_button();
-  if (!supervisor.has_power_button()) say("no power button: only the monitor can power this guest off");
   add_workload(cmdline, supervisor);
   add_shell(cmdline, supervisor);
   const PowerEnd how = supervisor.run();
