@@ -11,7 +11,7 @@ namespace neonvm::builder {
 struct Member {
   std::string name;
   char type = 'f';  // f file, d directory, l symbolic link, h hard link, c and b devices, p pipe
-  std::string text;  // contents, or the target of a link
+  std::string text = {};  // contents, or the target of a link
   unsigned mode = 0644;
   long long uid = 0, gid = 0;
   long long mtime = 0;
