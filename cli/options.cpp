@@ -100,20 +100,36 @@ std::vector<std::string> long_options(const CLI::App& app) {
   return names;
 }
 
+// The first word that is neither an option of the program nor the value of one; argc if there is none.
+int command_at(const CLI::App& app, int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word.empty() || word[0] != '-') return i;
+    const CLI::Option* option = app.get_option_no_throw(word);
+    if (option != nullptr && option->get_items_expected_max() > 0) ++i;
+  }
+  return argc;
+}
+
 int usage_error(const CLI::App& app, const CLI::App* command, const CLI::ParseError& error,
                 const std::vector<Command>& commands, int argc, char** argv) {
   std::string text = error.what();
+  const int at = command_at(app, argc, argv);
   if (!command) {
-    const std::string word = argc > 1 ? argv[1] : "";
-    if (word.empty()) {
-      std::cout << app.help();
+    if (at >= argc) {
+      if (argc > 1) {
+        std::cerr << "neonvm: " << text << "\nSee: neonvm --help\n";
+      } else {
+        std::cout << app.help();
+      }
       return 2;
     }
+    const std::string word = argv[at];
     text = "there is no command \"" + word + "\"." + did_you_mean(word, names_of(commands));
     std::cerr << "neonvm: " << text << "\nSee: neonvm --help\n";
     return 2;
   }
-  for (int i = 2; i < argc; ++i) {
+  for (int i = at + 1; i < argc; ++i) {
     const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
     if (word == "--") break;
     if (word.rfind("--", 0) != 0) continue;

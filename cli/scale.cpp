@@ -69,7 +69,9 @@ std::string has_size(const VmView& vm) {
   if (there) return "";
   if (!asked) return vm.status.why.empty() ? "asking for revision " + std::to_string(wanted.value) : vm.status.why;
   if (vm.status.cpu.settled && vm.status.memory.settled) return "";
-  return cpus_text(vm.status.cpu.actual) + " CPU, " + human(vm.status.memory.actual) + " so far";
+  const std::string& why = vm.status.why;
+  return cpus_text(vm.status.cpu.actual) + " CPU, " + human(vm.status.memory.actual) + " so far" +
+         (why.empty() ? "" : " (" + why + ")");
 }
 
 Result<int> scale_vm(Context& context, const ScaleOptions& options) {

@@ -110,6 +110,8 @@ void Runner::had(Result<std::unique_ptr<Machine>> machine, bool attached) {
 }
 
 void Runner::learned(const MachineState& state, bool attached) {
+  const bool waits = state.phase == MachinePhase::incoming || state.phase == MachinePhase::starting;
+  has_vm_ = !settings_.machine.incoming || (attached && !waits);
   report_.phase = state.phase;
   report_.pid = state.pid;
   report_.accelerator = state.accelerator;
@@ -153,7 +155,10 @@ void Runner::happened(const MachineEvent& event) {
     case MachineEventKind::paused:
       if (report_.phase == MachinePhase::running) report_.phase = MachinePhase::paused;
       break;
-    case MachineEventKind::resumed: report_.phase = MachinePhase::running; break;
+    case MachineEventKind::resumed:
+      report_.phase = MachinePhase::running;
+      has_vm_ = true;
+      break;
     case MachineEventKind::migration: migration_moved(event.migration); break;
     case MachineEventKind::gone:
       if (report_.phase == MachinePhase::migrated_away) return end(true, "migrated away", true);

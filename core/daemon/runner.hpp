@@ -120,6 +120,7 @@ class Runner {
   std::string cause_;                      // what ended the machine, before `gone` comes
   bool clean_ = false;                     // ... and whether that was a clean end
   bool ended_ = false;
+  bool has_vm_ = false;                    // the VM ran here: not a target that still waits for it
   bool push_pending_ = false;
   Instant began_{};
 

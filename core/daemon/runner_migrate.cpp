@@ -83,8 +83,8 @@ void Runner::migration_moved(const MigrationReport& now) {
   changed();
   if (now.state == before) return;
   log_info("runner", "migration", {{"vm", report_.vm}, {"state", to_string(now.state)}, {"why", now.why}});
-  const bool is_source = !settings_.machine.incoming || report_.phase == MachinePhase::running;
-  if (now.state == MigrationState::completed && is_source && report_.phase != MachinePhase::incoming) {
+  // A target hears "completed" too; and a source that once was one is stopped by QEMU before it completes.
+  if (now.state == MigrationState::completed && has_vm_) {
     report_.phase = MachinePhase::migrated_away;
     guest_->stop();
     // The target needs these ports now, and this QEMU stays until the controller has seen the target run.
@@ -108,6 +108,7 @@ void Runner::activate(Answer answer) {
                    // A source whose target died before it ran: the guest is ours again.
                    if (report_.phase == MachinePhase::migrated_away) guest_->start();
                    report_.phase = MachinePhase::running;
+                   has_vm_ = true;
                    if (report_.forwards.empty()) {
                      for (const Port& port : forwards_) open_forward(port, loop_.now() + forward_patience);
                    }
@@ -140,9 +141,8 @@ void Runner::open_forward(const Port& port, Instant give_up) {
 }
 
 void Runner::abandon(Answer answer) {
-  const bool never_ran = report_.phase == MachinePhase::incoming || report_.phase == MachinePhase::starting ||
-                         report_.phase == MachinePhase::paused;
-  if (report_.phase != MachinePhase::migrated_away && !(settings_.machine.incoming && never_ran)) {
+  const bool never_ran = settings_.machine.incoming && !has_vm_;
+  if (report_.phase != MachinePhase::migrated_away && !never_ran) {
     wire::RunnerReply reply;
     reply.code = Code::failed_precondition;
     reply.why = std::string("this VM is ") + to_string(report_.phase) + " here; stop it instead";
