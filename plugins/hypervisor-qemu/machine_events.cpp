@@ -91,7 +91,7 @@ void QemuMachine::look_around(Deadline deadline) {
     if (auto moved = migration_.look(sooner(deadline, look_limit))) events_.push(std::move(*moved));
   }
   if (due(memory_.next_look())) {
-    if (auto moved = memory_.look(sooner(deadline, look_limit))) events_.push(std::move(*moved));
+    if (auto moved = memory_.look(!migration_.under_way(), sooner(deadline, look_limit))) events_.push(std::move(*moved));
   }
 }
 

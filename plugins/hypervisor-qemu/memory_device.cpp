@@ -9,6 +9,8 @@ constexpr Duration first_look = std::chrono::milliseconds(10);
 constexpr Duration slowest_look = std::chrono::milliseconds(250);
 // After so long without a step nobody looks any more; a later step is told by QEMU, as the first of its kind at once.
 constexpr Duration patience = std::chrono::seconds(5);
+constexpr Duration first_nudge = std::chrono::seconds(1);
+constexpr Duration slowest_nudge = std::chrono::seconds(30);
 }  // namespace
 
 std::string why_not_there(Bytes asked, Bytes actual) {
@@ -20,7 +22,15 @@ std::string why_not_there(Bytes asked, Bytes actual) {
 }
 
 PluggableMemory::PluggableMemory(Monitor& monitor)
-    : monitor_(monitor), moved_(clock_now()), next_look_(clock_now()), pace_(first_look) {}
+    : monitor_(monitor), next_look_(clock_now()), pace_(first_look) {
+  moved_now();
+}
+
+void PluggableMemory::moved_now() {
+  moved_ = clock_now();
+  nudge_pace_ = first_nudge;
+  next_nudge_ = moved_ + nudge_pace_;
+}
 
 Result<std::optional<MemoryDevice>> PluggableMemory::read(Deadline deadline) {
   auto body = monitor_.execute(plain("query-memory-devices"), deadline);
@@ -28,15 +38,25 @@ Result<std::optional<MemoryDevice>> PluggableMemory::read(Deadline deadline) {
   return read_memory_device(*body);
 }
 
+bool PluggableMemory::nudge_is_due(const MemoryDevice& device) {
+  if (device.size >= device.requested || clock_now() < next_nudge_) return false;
+  nudge_pace_ = std::min(2 * nudge_pace_, slowest_nudge);
+  next_nudge_ = clock_now() + nudge_pace_;
+  return true;
+}
+
 bool PluggableMemory::note(const MemoryDevice& device) {
   const Instant now = clock_now();
   const bool first = !size_;
   const bool news = size_ != device.size;
-  if (news) moved_ = now;
+  if (news) moved_now();
   size_ = device.size;
   wish_ = device.requested;
-  if (device.size == device.requested || now - moved_ > patience) {
+  if (device.size == device.requested) {
     next_look_.reset();
+  } else if (now - moved_ > patience) {
+    next_look_.reset();
+    if (device.size < device.requested) next_look_ = std::max(next_nudge_, now + slowest_look);
   } else {
     pace_ = news ? first_look : std::min(2 * pace_, slowest_look);
     next_look_ = now + pace_;
@@ -63,7 +83,7 @@ Status PluggableMemory::want(Bytes size, Deadline deadline) {
   const std::lock_guard lock(mutex_);
   size_ = (*device)->size;
   wish_ = wish;
-  moved_ = clock_now();
+  moved_now();
   pace_ = first_look;
   next_look_ = moved_ + pace_;
   return {};
@@ -76,7 +96,7 @@ Result<MemoryState> PluggableMemory::state(Duration quiet, Deadline deadline) {
   const std::lock_guard lock(mutex_);
   // Not note(): the one who looks for events must still find the news.
   if (size_ && *size_ != (*device)->size) {
-    moved_ = clock_now();
+    moved_now();
     next_look_ = moved_;
   }
   MemoryState state{(*device)->requested, (*device)->size, true, ""};
@@ -90,16 +110,21 @@ Status PluggableMemory::nudge(Deadline deadline) {
   auto device = read(deadline);
   if (!device) return device.error();
   if (!*device || (*device)->size == (*device)->requested) return {};
-  const MemoryDevice& memory = **device;
+  if (auto told = tell_anew(**device, deadline); !told) return told;
+  const std::lock_guard lock(mutex_);
+  moved_now();
+  next_look_ = moved_ + first_look;
+  return {};
+}
+
+// Two changes, because a wish that is what it was tells the guest nothing.
+Status PluggableMemory::tell_anew(const MemoryDevice& memory, Deadline deadline) {
   const Bytes other = memory.requested >= memory.block ? memory.requested - memory.block : memory.block;
   const std::vector<QmpCommand> there_and_back{request_memory(memory.id, other),
                                                request_memory(memory.id, memory.requested)};
   for (const auto& answer : monitor_.execute_all(there_and_back, deadline)) {
     if (!answer) return answer.error();
   }
-  const std::lock_guard lock(mutex_);
-  moved_ = clock_now();
-  next_look_ = moved_ + first_look;
   return {};
 }
 
@@ -107,7 +132,7 @@ std::optional<MachineEvent> PluggableMemory::on_event(const QmpEvent& event) {
   const auto size = read_memory_size(event);
   if (!size) return std::nullopt;
   const std::lock_guard lock(mutex_);
-  moved_ = clock_now();
+  moved_now();
   size_ = *size;
   if (wish_ != *size) {
     pace_ = first_look;
@@ -121,15 +146,22 @@ std::optional<Instant> PluggableMemory::next_look() {
   return next_look_;
 }
 
-std::optional<MachineEvent> PluggableMemory::look(Deadline deadline) {
+std::optional<MachineEvent> PluggableMemory::look(bool may_nudge, Deadline deadline) {
   auto device = read(deadline);
-  const std::lock_guard lock(mutex_);
-  if (!device || !*device) {
-    next_look_.reset();
-    if (!device && device.error().code != Code::not_found) next_look_ = clock_now() + std::chrono::seconds(1);
-    return std::nullopt;
+  bool nudge = false, news = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!device || !*device) {
+      next_look_.reset();
+      if (!device && device.error().code != Code::not_found) next_look_ = clock_now() + std::chrono::seconds(1);
+      return std::nullopt;
+    }
+    news = note(**device);
+    nudge = may_nudge && nudge_is_due(**device);
   }
-  if (!note(**device)) return std::nullopt;
+  // Its failure shows as memory that still stands still.
+  if (nudge) (void)tell_anew(**device, deadline);
+  if (!news) return std::nullopt;
   return MachineEvent{MachineEventKind::memory_changed, (*device)->size, {}, ""};
 }
 

@@ -188,6 +188,7 @@ void FakeWorld::release_disks(const FakeProcess& process) {
 Status FakeWorld::take_disks(const FakeProcess& process) {
   const std::string& me = process.spec.run_dir;
   for (const MachineDisk& disk : process.spec.disks) {
+    if (::access(disk.path.c_str(), F_OK) != 0) return Error{Code::not_found, disk.path + " is not there"};
     const auto writer = writers_.find(disk.path);
     const bool written = writer != writers_.end() && writer->second != me;
     const auto& readers = readers_[disk.path];

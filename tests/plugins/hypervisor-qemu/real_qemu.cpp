@@ -1,0 +1,81 @@
+#include "tests/plugins/hypervisor-qemu/real_qemu.hpp"
+
+#include <csignal>
+#include <stdexcept>
+
+#include "plugins/hypervisor-qemu/clock.hpp"
+#include "plugins/hypervisor-qemu/launcher.hpp"
+#include "plugins/hypervisor-qemu/qemu_hypervisor.hpp"
+
+namespace neonvm::qemu {
+
+RealQemu::RealQemu(const Settings& settings) {
+  auto launcher = make_launcher(settings);
+  if (!launcher) throw std::runtime_error(launcher.error().message);
+  door_ = std::make_unique<QemuHypervisor>(settings, std::move(*launcher));
+}
+
+RealQemu::~RealQemu() {
+  for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) {
+    const auto holder = lock_holder(RunDir(entry.path().string()).lock);
+    const auto process = holder && *holder ? WatchedProcess::find(**holder) : nullptr;
+    if (!process) continue;
+    process->signal(SIGKILL);
+    process->wait_end(clock_now() + std::chrono::seconds(10));
+  }
+}
+
+MachineSpec RealQemu::machine(const std::string& name, const std::string& vm) {
+  MachineSpec spec = support::tiny_machine(vm, folder() + "/" + name);
+  spec.accelerator = Accelerator::tcg;
+  return spec;
+}
+
+support::TinyGuest& RealQemu::guest(const MachineSpec& spec) { return guests_.try_emplace(spec.run_dir, spec).first->second; }
+
+bool RealQemu::boots(const MachineSpec& spec) {
+  guests_.erase(spec.run_dir);
+  return guest(spec).wait_boot(std::chrono::seconds(120));
+}
+
+namespace {
+using contracts::GuestDeed;
+
+bool do_in_guest(RealQemu& qemu, const MachineSpec& spec, GuestDeed deed) {
+  // Of what ends the guest there is no answer.
+  const auto last_word = [&](const char* word) {
+    (void)qemu.guest(spec).ask(word, Duration::zero());
+    return true;
+  };
+  switch (deed) {
+    case GuestDeed::boot: return qemu.boots(spec);
+    case GuestDeed::power_off: return last_word("poweroff");
+    case GuestDeed::reboot: return last_word("reboot");
+    case GuestDeed::panic: return last_word("panic");
+    case GuestDeed::ignore_button: return qemu.guest(spec).ask("ignore-button") == "ok";
+    case GuestDeed::hold_memory: return qemu.guest(spec).ask("hold 400", std::chrono::seconds(120)) == "ok";
+    case GuestDeed::free_memory: return qemu.guest(spec).ask("free") == "ok";
+  }
+  return false;
+}
+}  // namespace
+
+contracts::HypervisorUnderTest contract_over(std::shared_ptr<RealQemu> qemu) {
+  contracts::HypervisorUnderTest under_test;
+  under_test.door = std::shared_ptr<Hypervisor>(qemu, &qemu->door());
+  under_test.folder = qemu->folder();
+  RealQemu& real = *qemu;
+  under_test.machine = [&real](const std::string& name, const std::string& vm) { return real.machine(name, vm); };
+  under_test.guest = [&real](const MachineSpec& spec, GuestDeed deed) { return do_in_guest(real, spec, deed); };
+  under_test.guest_cpus = [&real](const MachineSpec& spec) { return real.guest(spec).number("online").value_or(0); };
+  under_test.guest_memory = [&real](const MachineSpec& spec) {
+    return Bytes{real.guest(spec).number("memory").value_or(0) * kib};
+  };
+  under_test.kill_process = [](const MachineSpec&, const MachineState& state) {
+    ::kill(static_cast<pid_t>(state.pid), SIGKILL);
+  };
+  under_test.empties_slots = false;
+  return under_test;
+}
+
+}  // namespace neonvm::qemu
