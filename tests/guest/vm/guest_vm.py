@@ -197,11 +197,13 @@ class GuestLink(Lines):
 class GuestVm:
     """max_cpus and base memory as our hypervisor passes them; TCG's base memory is odd on purpose."""
 
-    def __init__(self, kernel, initrd, cpus=4, online=1, base=512, pluggable=2048, forwards=(), words=""):
+    def __init__(self, kernel, initrd, cpus=4, online=1, base=512, pluggable=2048, forwards=(), words="", disk=None,
+                 talks=True):
+        self.talks = talks
         self.folder = tempfile.mkdtemp(prefix="nvmg")
         self.base = base * MIB + 8192
         self.process = subprocess.Popen(
-            self.argv(kernel, initrd, cpus, online, pluggable, forwards, words), stdin=subprocess.DEVNULL,
+            self.argv(kernel, initrd, cpus, online, pluggable, forwards, words, disk), stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=open(self.path("qemu.log"), "wb"), start_new_session=True)
         self.started = time.monotonic()
         self.qmp = None
@@ -210,7 +212,7 @@ class GuestVm:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def argv(self, kernel, initrd, cpus, online, pluggable, forwards, words):
+    def argv(self, kernel, initrd, cpus, online, pluggable, forwards, words, disk):
         accelerator = os.environ.get("NEONVM_TEST_ACCEL", "tcg,thread=multi")
         user = "user,id=net0,ipv6=off,restrict=on" + "".join(f",hostfwd=tcp:127.0.0.1:{h}-:{g}" for h, g in forwards)
         return [os.environ.get("NEONVM_TEST_QEMU", "qemu-system-x86_64"), "-name", "guest=test,debug-threads=on",
@@ -233,13 +235,19 @@ class GuestVm:
                 "-object", "rng-builtin,id=rng0", "-device", "virtio-rng-pci,id=rng,rng=rng0",
                 "-device", "pvpanic-pci,id=panic",
                 "-netdev", user, "-device", "virtio-net-pci,id=nic0,netdev=net0,romfile=,mac=02:00:00:00:00:01",
-                "-kernel", kernel, "-initrd", initrd,
-                "-append", f"console=ttyS0 quiet panic=-1 memhp_default_state=online_movable maxcpus={online} {words}"]
+                *([] if disk is None else ["-drive", f"if=none,id=root,format=raw,file={disk}",
+                                           "-device", "virtio-blk-pci,id=dev-root,drive=root"]),
+                "-kernel", kernel, *([] if initrd is None else ["-initrd", initrd]),
+                "-append", "console=ttyS0 panic=-1 memory_hotplug.online_policy=auto-movable "
+                "memory_hotplug.auto_movable_ratio=401 memhp_default_state=online quiet "
+                f"maxcpus={online} {words}"]
 
     def __enter__(self):
         try:
             self.qmp = Qmp(self.path("qmp"))
-            self.link = GuestLink(self.path("guest"))
+            if self.talks:
+                self.link = GuestLink(self.path("guest"))
+                self.greeted = time.monotonic() - self.started
         except BaseException:
             self.show_logs()
             self.close()
