@@ -307,3 +307,16 @@ def default_guest():
         if not os.path.exists(file):
             sys.exit(f"{file} is not there; make it: scripts/guest-image")
     return files
+
+
+def main(names):
+    """Runs the tests named on the command line, or all; prints one line each."""
+    tests = {name: test for name, test in names.items() if name.startswith("test_")}
+    unknown = [name for name in sys.argv[1:] if name not in tests]
+    if unknown:
+        sys.exit(f"there is no test {unknown[0]}; there are: {' '.join(tests)}")
+    for name in sys.argv[1:] or tests:
+        began = time.monotonic()
+        print(f"{name} …", flush=True)
+        tests[name]()
+        print(f"{name}: ok, {time.monotonic() - began:.1f} s", flush=True)

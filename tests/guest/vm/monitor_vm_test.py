@@ -1,20 +1,18 @@
 #!/usr/bin/python3
-"""The default guest in a real QEMU, driven as its runner does. See guest_vm.py.
-    guest_vm_test.py [TEST …]     NEONVM_GUEST names the folder with vmlinuz and initrd
+"""The monitor of the default guest in a real QEMU, driven as its runner does. See guest_vm.py.
+    monitor_vm_test.py [TEST …]     NEONVM_GUEST names the folder with vmlinuz and initrd
 """
 import base64
 import json
 import os
 import re
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from guest_vm import MIB, GuestVm, default_guest, free_port, until  # noqa: E402
+from guest_vm import MIB, GuestVm, default_guest, free_port, main, until  # noqa: E402
 
 KERNEL, INITRD = default_guest()
 
@@ -294,115 +292,5 @@ def finished(link, number):
     return any(m.get("type") == "reply" and m.get("id") == number for m in list(link.kept))
 
 
-def test_powers_off_by_request():
-    with vm() as guest:
-        guest.link.start("exec", argv=["sleep", "1000"])
-        began = time.monotonic()
-        assert guest.link.ask("shutdown")["ok"]
-        assert guest.wait_end() == 0
-        print(f"  off after {time.monotonic() - began:.2f} s", flush=True)
-        guest.qmp.wait(lambda m: m.get("event") == "SHUTDOWN" and m["data"]["reason"] == "guest-shutdown", "a clean end")
-
-
-def test_powers_off_by_its_button():
-    with vm() as guest:
-        began = time.monotonic()
-        guest.qmp.run("system_powerdown")
-        assert guest.wait_end() == 0
-        print(f"  off after {time.monotonic() - began:.2f} s", flush=True)
-        guest.qmp.wait(lambda m: m.get("event") == "SHUTDOWN" and m["data"]["reason"] == "guest-shutdown", "a clean end")
-
-
-def test_crash_is_told():
-    with vm() as guest:
-        guest.link.start("exec", argv=["sh", "-c", "echo c >/proc/sysrq-trigger"])
-        guest.qmp.wait(lambda m: m.get("event") == "GUEST_PANICKED", "QEMU tells of the panic")
-
-
-def run_words(*argv):
-    """neonvm.run= as the host writes it."""
-    words = " ".join("'" + word.replace("'", "'\\''") + "'" for word in argv)
-    return f'"neonvm.run={words}" neonvm.shell=0'
-
-
-def test_runs_a_workload():
-    """Words and environment reach it as they were written; it is started again when it ends, ever more slowly."""
-    hostile = "a b;'$(reboot)`reboot`\\|&*"
-    words = run_words("sh", "-c", "set -f; IFS=; echo got=$1 env=$HOSTILE; exit 7", "sh", hostile)
-    with vm(words=f'{words} "neonvm.env=HOSTILE={hostile}" neonvm.exit=restart') as guest:
-        until(lambda: guest.console().count("workload ended with code 7") >= 3, "it was started three times")
-        assert f"got={hostile} env={hostile}" in guest.console(), guest.console()
-        assert guest.link.ask("ping")["ok"]
-
-
-def test_ends_with_its_workload():
-    with vm(words=run_words("sh", "-c", "sleep 1; exit 3") + " neonvm.exit=poweroff") as guest:
-        assert guest.wait_end() == 0
-        assert "workload ended with code 3" in guest.console(), guest.console()
-
-
-def test_stops_a_workload_in_order():
-    """SIGTERM first; what ignores it is killed after the grace; nothing is started again meanwhile."""
-    with vm(words=run_words("sh", "-c", "trap : TERM; echo ready; while :; do sleep 1; done") + " neonvm.grace=2") as guest:
-        until(lambda: "ready" in guest.console(), "the workload runs")
-        began = time.monotonic()
-        assert guest.link.ask("shutdown")["ok"]
-        assert guest.wait_end() == 0
-        took = time.monotonic() - began
-        assert took >= 2, f"it was not given its grace: {took:.2f} s"
-        console = guest.console()
-        assert console.count("ready") == 1 and "killing what has not ended in time" in console, console
-
-
-def test_boots_a_disk():
-    """A disk with an init of its own: that one is PID 1, and our monitor runs on beside it."""
-    with tempfile.TemporaryDirectory() as folder:
-        disk = make_disk(folder, "#!/bin/sh\necho \"own init is $$\"\ntrap 'poweroff -f' USR2\nwhile :; do sleep 0.2; done\n")
-        with vm(disk=disk, words="root=/dev/vda rw") as guest:
-            until(lambda: "own init is 1" in guest.console(), "the disk's init runs")
-            assert guest.link.shell("mount | grep ' / '").startswith("/dev/vda on / type ext4 (rw")
-            assert guest.link.put("/kept", b"yes")["ok"]
-            first = guest.link.hello["session"]
-            guest.link.start("exec", argv=["sh", "-c", "kill -9 $(pidof neonvm-monitor)"])
-            guest.link.wait(lambda m: m.get("type") == "hello" and m["session"] != first, "the monitor is there again")
-            guest.link.greet()
-            assert guest.link.ask("shutdown")["ok"]
-            assert guest.wait_end() == 0
-
-
-def test_says_what_is_wrong_with_a_disk():
-    with vm(words="root=/dev/vda") as guest:
-        assert "/dev/vda has not appeared in 10 s; going on without that disk" in guest.console(), guest.console()
-        assert guest.link.ask("ping")["ok"]
-
-
-def make_disk(folder, init):
-    root = os.path.join(folder, "root")
-    for name in ("bin", "sbin", "dev", "proc", "sys", "run", "tmp"):
-        os.makedirs(os.path.join(root, name))
-    busybox = next(path for path in ("/bin/busybox", "/usr/bin/busybox") if os.path.exists(path))
-    subprocess.run(["cp", busybox, os.path.join(root, "bin", "busybox")], check=True)
-    for applet in ("sh", "sleep", "mount", "grep", "poweroff", "kill", "pidof"):
-        os.symlink("busybox", os.path.join(root, "bin", applet))
-    with open(os.path.join(root, "sbin", "init"), "w", encoding="utf-8") as file:
-        file.write(init)
-    os.chmod(os.path.join(root, "sbin", "init"), 0o755)
-    disk = os.path.join(folder, "disk")
-    subprocess.run(["/sbin/mke2fs", "-q", "-t", "ext4", "-d", root, disk, "16M"], check=True, stdout=subprocess.DEVNULL)
-    return disk
-
-
-def main():
-    tests = {name: test for name, test in globals().items() if name.startswith("test_")}
-    unknown = [name for name in sys.argv[1:] if name not in tests]
-    if unknown:
-        sys.exit(f"there is no test {unknown[0]}; there are: {' '.join(tests)}")
-    for name in sys.argv[1:] or tests:
-        began = time.monotonic()
-        print(f"{name} …", flush=True)
-        tests[name]()
-        print(f"{name}: ok, {time.monotonic() - began:.1f} s", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    main(globals())
