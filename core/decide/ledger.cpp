@@ -1,6 +1,7 @@
 #include "core/decide/ledger.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace neonvm::decide {
@@ -16,6 +17,24 @@ Amount part(Amount wanted, Amount base, Amount room, Amount unit) {
   return base + Amount{static_cast<decltype(unit.value)>(room.value / step * step)};
 }
 
+// size * by / per, up or down, ending at the type's end.
+template <typename Value>
+Value ratio(Value size, std::uint32_t by, std::uint32_t per, bool up) {
+  if (by == per) return size;
+  const unsigned __int128 exact = static_cast<unsigned __int128>(size) * by + (up ? per - 1 : 0);
+  const unsigned __int128 result = exact / per;
+  constexpr Value most = std::numeric_limits<Value>::max();
+  return result > most ? most : static_cast<Value>(result);
+}
+
+std::uint32_t factor(std::uint32_t overcommit) { return std::max<std::uint32_t>(overcommit, 1000); }
+
+// How much more a VM may be given when a node has `room`.
+Resources stretched(const Resources& room, const Overcommit& overcommit) {
+  return {MilliCpu{ratio(room.cpu.value, factor(overcommit.cpu), 1000, false)},
+          Bytes{ratio(room.memory.value, factor(overcommit.memory), 1000, false)}};
+}
+
 Resources scaled(const Resources& r, double share) {
   return {MilliCpu{static_cast<std::uint32_t>(r.cpu.value * share)},
           Bytes{static_cast<std::uint64_t>(static_cast<double>(r.memory.value) * share)}};
@@ -25,97 +44,245 @@ Resources scaled(const Resources& r, double share) {
 
 Resources reserved(const Booking& booking) { return field_max(booking.granted, booking.actual); }
 
-void Ledger::node_seen(const Node& node) { nodes_[node.name] = node; }
-void Ledger::node_gone(const std::string& name) { nodes_.erase(name); }
+Resources applied(const Resources& size, const Overcommit& overcommit) {
+  return {MilliCpu{ratio(size.cpu.value, 1000, factor(overcommit.cpu), true)},
+          Bytes{ratio(size.memory.value, 1000, factor(overcommit.memory), true)}};
+}
+
+void Ledger::Sum::add(const Resources& r) {
+  cpu += r.cpu.value;
+  memory += r.memory.value;
+}
+void Ledger::Sum::take(const Resources& r) {
+  cpu -= r.cpu.value;
+  memory -= r.memory.value;
+}
+Resources Ledger::Sum::value() const {
+  const auto most_cpu = std::numeric_limits<std::uint32_t>::max();
+  const auto most_memory = std::numeric_limits<std::uint64_t>::max();
+  return {MilliCpu{cpu > most_cpu ? most_cpu : static_cast<std::uint32_t>(cpu)},
+          Bytes{memory > most_memory ? most_memory : static_cast<std::uint64_t>(memory)}};
+}
+
+Ledger::Ledger(LeaseTerms terms, std::uint64_t epoch) : terms_(terms), epoch_(epoch) {
+  const bool share_is_sane = terms_.share >= 0 && terms_.share <= 1;
+  if (!share_is_sane) terms_.share = 0, ++corrections_.size;
+}
+
+// Books that believed a clock that went back would hold leases too short.
+Instant Ledger::clock(Instant now) {
+  if (now < now_) ++corrections_.clock;
+  return now_ = std::max(now_, now);
+}
+
+Ledger::Account& Ledger::account(const std::string& node) {
+  const auto [at, is_new] = accounts_.try_emplace(node);
+  if (is_new) at->second.may_have_lent = was_rebuilt_ && terms_.share > 0;
+  return at->second;
+}
+
+const Ledger::Account* Ledger::find_account(const std::string& node) const {
+  const auto at = accounts_.find(node);
+  return at == accounts_.end() ? nullptr : &at->second;
+}
+
+Resources Ledger::leased(const Account& account) const {
+  const Resources known = account.leased.value();
+  return account.may_have_lent ? field_max(known, most_lent(account)) : known;
+}
+
+// What the books had lent before they were lost was free then: never more than is free without it.
+Resources Ledger::most_lent(const Account& account) const {
+  return field_min(scaled(account.capacity, terms_.share), account.capacity - account.reserved.value());
+}
+
+Resources Ledger::kept(const Account& account) const {
+  if (account.unconfirmed != 0 && now_ < confirm_by_) return account.capacity - account.reserved.value();
+  return leased(account);
+}
+
+Resources Ledger::free(const Account& account) const {
+  return account.capacity - account.reserved.value() - kept(account);
+}
+
+void Ledger::touch(const std::string& node, Account& account) {
+  if (!std::exchange(account.changed, true)) changed_.push_back(node);
+}
+
+std::vector<std::string> Ledger::take_changed() {
+  for (const std::string& node : changed_) accounts_[node].changed = false;
+  return std::exchange(changed_, {});
+}
+
+void Ledger::node_seen(const Node& node) {
+  Node& kept = nodes_[node.name] = node;
+  const bool watermark_is_sane = kept.watermark > 0 && kept.watermark <= 1;
+  if (!watermark_is_sane) kept.watermark = 1, ++corrections_.size;
+  Account& books = account(node.name);
+  books.capacity = kept.capacity;
+  books.watermark = scaled(kept.capacity, kept.watermark);
+  touch(node.name, books);
+}
+
+void Ledger::node_gone(const std::string& name) {
+  if (nodes_.erase(name) == 0) return;
+  Account& books = account(name);
+  books.capacity = books.watermark = {};
+  touch(name, books);
+}
+
+void Ledger::enter(Account& books, const Booking& booking) {
+  const Resources size = applied(reserved(booking), booking.overcommit);
+  books.reserved.add(size);
+  if (booking.leaving) books.leaving.add(size);
+  if (!booking.confirmed) ++books.unconfirmed;
+  touch(booking.node, books);
+}
+
+void Ledger::strike(Account& books, const Booking& booking) {
+  const Resources size = applied(reserved(booking), booking.overcommit);
+  books.reserved.take(size);
+  if (booking.leaving) books.leaving.take(size);
+  if (!booking.confirmed) --books.unconfirmed;
+  touch(booking.node, books);
+}
+
+void Ledger::put(Booking booking) {
+  released(booking.holder);
+  enter(account(booking.node), booking);
+  auto& names = holders_[booking.vm];
+  names.insert(std::lower_bound(names.begin(), names.end(), booking.holder), booking.holder);
+  std::string holder = booking.holder;
+  bookings_[std::move(holder)] = std::move(booking);
+}
+
+template <typename Change>
+void Ledger::change(const std::string& holder, const Change& change) {
+  const auto it = bookings_.find(holder);
+  if (it == bookings_.end()) return;
+  strike(account(it->second.node), it->second);
+  change(it->second);
+  enter(account(it->second.node), it->second);
+}
 
 void Ledger::rebuilt(std::vector<Booking> world, Instant confirm_by) {
   bookings_.clear();
-  for (Booking& b : world) bookings_[b.holder] = std::move(b);
+  holders_.clear();
+  was_rebuilt_ = true;
+  for (auto& [name, books] : accounts_) {
+    books = Account{books.capacity, books.watermark, {}, {}, {}, 0, terms_.share > 0, books.changed, {}, {}};
+    touch(name, books);
+  }
+  for (Booking& b : world) put(std::move(b));
   confirm_by_ = confirm_by;
+  next_end_ = confirm_by;
 }
 
 void Ledger::holder_seen(const Booking& fact) {
-  const auto known = bookings_.find(fact.holder);
-  if (known == bookings_.end()) {
-    bookings_[fact.holder] = fact;
-    return;
-  }
-  known->second.actual = fact.actual;
-  known->second.leaving = fact.leaving;
-  known->second.node = fact.node;
+  if (find(fact.holder) == nullptr) return put(fact);
+  change(fact.holder, [&](Booking& known) {
+    known.actual = fact.actual;
+    known.leaving = fact.leaving;
+    known.node = fact.node;
+    known.overcommit = fact.overcommit;
+  });
 }
 
 void Ledger::actual_seen(const std::string& holder, const Resources& actual) {
-  if (const auto it = bookings_.find(holder); it != bookings_.end()) it->second.actual = actual;
+  change(holder, [&](Booking& known) { known.actual = actual; });
 }
 
 void Ledger::leaving_seen(const std::string& holder, bool leaving) {
-  if (const auto it = bookings_.find(holder); it != bookings_.end()) it->second.leaving = leaving;
+  change(holder, [&](Booking& known) { known.leaving = leaving; });
 }
 
 void Ledger::renamed(const std::string& holder, const std::string& successor) {
-  const auto it = bookings_.find(holder);
-  if (it == bookings_.end() || holder == successor) return;
-  Booking booking = it->second;
-  bookings_.erase(it);
+  const Booking* known = find(holder);
+  if (known == nullptr || holder == successor) return;
+  Booking booking = *known;
+  released(holder);
   booking.holder = successor;
-  if (const auto other = bookings_.find(successor); other != bookings_.end()) {
-    booking.granted = field_max(booking.granted, other->second.granted);
-    booking.actual = field_max(booking.actual, other->second.actual);
+  booking.asked = {};
+  if (const Booking* other = find(successor)) {
+    booking.granted = field_max(booking.granted, other->granted);
+    booking.actual = field_max(booking.actual, other->actual);
   }
-  bookings_[successor] = std::move(booking);
+  put(std::move(booking));
 }
 
-void Ledger::released(const std::string& holder) { bookings_.erase(holder); }
+void Ledger::released(const std::string& holder) {
+  const auto it = bookings_.find(holder);
+  if (it == bookings_.end()) return;
+  strike(account(it->second.node), it->second);
+  const auto names = holders_.find(it->second.vm);
+  std::erase(names->second, holder);
+  if (names->second.empty()) holders_.erase(names);
+  bookings_.erase(it);
+}
 
 Status Ledger::reserve(const Booking& wanted) {
   if (const Booking* same = find(wanted.holder)) {
     if (same->node == wanted.node) return {};
     return Error{Code::already_exists, wanted.holder + " is booked on " + same->node};
   }
-  const auto node = nodes_.find(wanted.node);
-  if (node == nodes_.end()) return Error{Code::not_found, "there is no node " + wanted.node};
-  const NodeTotals t = totals(wanted.node);
-  const Resources size = reserved(wanted);
-  if (!fits_in(size, t.free())) return Error{Code::out_of_capacity, wanted.node + " lacks " + shortage(size, t.free())};
-  bookings_[wanted.holder] = wanted;
+  if (nodes_.count(wanted.node) == 0) return Error{Code::not_found, "there is no node " + wanted.node};
+  const Resources room = free(account(wanted.node));
+  const Resources size = applied(reserved(wanted), wanted.overcommit);
+  if (!fits_in(size, room)) return Error{Code::out_of_capacity, wanted.node + " lacks " + shortage(size, room)};
+  put(wanted);
   return {};
 }
 
-bool Ledger::waits_for_others(const Booking& booking, Instant now) const {
-  if (now >= confirm_by_) return false;
-  return std::any_of(bookings_.begin(), bookings_.end(), [&](const auto& entry) {
-    return entry.second.node == booking.node && !entry.second.confirmed && entry.first != booking.holder;
-  });
+bool Ledger::waits_for_others(const Account& account, const Booking& booking, Instant now) const {
+  return now < confirm_by_ && account.unconfirmed > (booking.confirmed ? 0u : 1u);
+}
+
+// A question of an earlier life counts as late only as long as one may still be on its way.
+bool Ledger::is_late(const Booking& booking, AskId id, Instant now) const {
+  if (id.number == 0 || booking.asked.number == 0) return false;
+  if (id.life == booking.asked.life) return id.number <= booking.asked.number;
+  return id.life < booking.asked.life && now < booking.asked_at + terms_.longest();
 }
 
 Result<Grant> Ledger::ask(const std::string& holder, const Resources& wanted, const Resources& unit,
-                          const std::optional<Resources>& last_permit, Instant now) {
+                          const std::optional<Resources>& last_permit, Instant at, AskId id) {
   const auto it = bookings_.find(holder);
   if (it == bookings_.end()) return Error{Code::not_found, "no runner " + holder + " is booked"};
+  const Instant now = clock(at);
+  time_passed(now);
   Booking& booking = it->second;
+  if (is_late(booking, id, now))
+    return Grant{field_min(booking.granted, wanted), "a later question has been answered", std::nullopt};
+
+  Account& books = account(booking.node);
+  strike(books, booking);
   // What the books promised before they were lost is still promised: it may be written at any moment.
   if (!booking.confirmed && last_permit) booking.granted = field_max(booking.granted, *last_permit);
   booking.confirmed = true;
   booking.unit = unit;
+  booking.asked = id;
+  booking.asked_at = now;
+  enter(books, booking);
 
   Grant answer;
-  const NodeTotals t = totals(booking.node);
   // Within its own reservation a holder moves freely; beyond it only into room that nobody holds.
   const Resources base = reserved(booking);
-  Resources room = t.free();
-  if (of_vm(booking.vm).size() > 1) {
+  Resources room;
+  if (fits_in(wanted, base)) {
+    // Nothing is needed.
+  } else if (holders_of(booking.vm) > 1) {
     answer.why = "the VM is being migrated";
-    room = {};
-  } else if (waits_for_others(booking, now)) {
+  } else if (waits_for_others(books, booking, now)) {
     answer.why = "the books were rebuilt: waiting for other VMs to restate their permits";
     answer.retry = confirm_by_;
-    room = {};
-  } else if (exceeds_somewhere(wanted, base + room)) {
-    answer.why = booking.node + " lacks " + shortage(wanted - base, room);
+  } else {
+    room = stretched(free(books), booking.overcommit);
+    if (exceeds_somewhere(wanted, base + room)) answer.why = booking.node + " lacks " + shortage(wanted - base, room);
   }
+  strike(books, booking);
   booking.granted = {part(wanted.cpu, base.cpu, room.cpu, unit.cpu),
                      part(wanted.memory, base.memory, room.memory, unit.memory)};
+  enter(books, booking);
   answer.permit = booking.granted;
   if (answer.permit == wanted) answer.why.clear(), answer.retry.reset();
   return answer;
@@ -126,25 +293,23 @@ const Booking* Ledger::find(const std::string& holder) const {
   return it == bookings_.end() ? nullptr : &it->second;
 }
 
+std::size_t Ledger::holders_of(const std::string& vm) const {
+  const auto names = holders_.find(vm);
+  return names == holders_.end() ? 0 : names->second.size();
+}
+
 std::vector<Booking> Ledger::of_vm(const std::string& vm) const {
   std::vector<Booking> found;
-  for (const auto& [holder, booking] : bookings_)
-    if (booking.vm == vm) found.push_back(booking);
+  const auto names = holders_.find(vm);
+  if (names == holders_.end()) return found;
+  for (const std::string& holder : names->second) found.push_back(bookings_.at(holder));
   return found;
 }
 
 NodeTotals Ledger::totals(const std::string& name) const {
-  NodeTotals t;
-  if (const auto node = nodes_.find(name); node != nodes_.end()) {
-    t.capacity = node->second.capacity;
-    t.watermark = scaled(t.capacity, node->second.watermark);
-  }
-  for (const auto& [holder, booking] : bookings_) {
-    if (booking.node != name) continue;
-    t.reserved = t.reserved + reserved(booking);
-    if (booking.leaving) t.leaving = t.leaving + reserved(booking);
-  }
-  return t;
+  const Account* books = find_account(name);
+  if (books == nullptr) return {};
+  return {books->capacity, books->reserved.value(), books->leaving.value(), books->watermark, kept(*books)};
 }
 
 Resources held_by(const VmSpec& spec, const VmStatus& status) {
