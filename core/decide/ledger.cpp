@@ -75,15 +75,19 @@ Instant Ledger::clock(Instant now) {
   return now_ = std::max(now_, now);
 }
 
-Ledger::Account& Ledger::account(const std::string& node) {
-  const auto [at, is_new] = accounts_.try_emplace(node);
-  if (is_new) at->second.may_have_lent = was_rebuilt_ && terms_.share > 0;
+std::uint32_t Ledger::account_id(const std::string& node) {
+  const auto [at, is_new] = account_of_.try_emplace(node, static_cast<std::uint32_t>(accounts_.size()));
+  if (is_new) {
+    Account& books = accounts_.emplace_back();
+    books.node = node;
+    books.may_have_lent = was_rebuilt_ && terms_.share > 0;
+  }
   return at->second;
 }
 
 const Ledger::Account* Ledger::find_account(const std::string& node) const {
-  const auto at = accounts_.find(node);
-  return at == accounts_.end() ? nullptr : &at->second;
+  const auto at = account_of_.find(node);
+  return at == account_of_.end() ? nullptr : &accounts_[at->second];
 }
 
 Resources Ledger::leased(const Account& account) const {
@@ -105,13 +109,17 @@ Resources Ledger::free(const Account& account) const {
   return account.capacity - account.reserved.value() - kept(account);
 }
 
-void Ledger::touch(const std::string& node, Account& account) {
-  if (!std::exchange(account.changed, true)) changed_.push_back(node);
+void Ledger::touch(Account& account) {
+  if (!std::exchange(account.changed, true)) changed_.push_back(static_cast<std::uint32_t>(&account - accounts_.data()));
 }
 
 std::vector<std::string> Ledger::take_changed() {
-  for (const std::string& node : changed_) accounts_[node].changed = false;
-  return std::exchange(changed_, {});
+  std::vector<std::string> names;
+  for (const std::uint32_t id : std::exchange(changed_, {})) {
+    accounts_[id].changed = false;
+    names.push_back(accounts_[id].node);
+  }
+  return names;
 }
 
 void Ledger::node_seen(const Node& node) {
@@ -121,57 +129,67 @@ void Ledger::node_seen(const Node& node) {
   Account& books = account(node.name);
   books.capacity = kept.capacity;
   books.watermark = scaled(kept.capacity, kept.watermark);
-  touch(node.name, books);
+  touch(books);
 }
 
 void Ledger::node_gone(const std::string& name) {
   if (nodes_.erase(name) == 0) return;
   Account& books = account(name);
   books.capacity = books.watermark = {};
-  touch(name, books);
+  touch(books);
 }
 
-void Ledger::enter(Account& books, const Booking& booking) {
-  const Resources size = applied(reserved(booking), booking.overcommit);
+void Ledger::enter(const Entry& entry) {
+  Account& books = account(entry);
+  const Resources size = applied(reserved(entry), entry.overcommit);
   books.reserved.add(size);
-  if (booking.leaving) books.leaving.add(size);
-  if (!booking.confirmed) ++books.unconfirmed;
-  touch(booking.node, books);
+  if (entry.leaving) books.leaving.add(size);
+  if (!entry.confirmed) ++books.unconfirmed;
+  touch(books);
 }
 
-void Ledger::strike(Account& books, const Booking& booking) {
-  const Resources size = applied(reserved(booking), booking.overcommit);
+void Ledger::strike(const Entry& entry) {
+  Account& books = account(entry);
+  const Resources size = applied(reserved(entry), entry.overcommit);
   books.reserved.take(size);
-  if (booking.leaving) books.leaving.take(size);
-  if (!booking.confirmed) --books.unconfirmed;
-  touch(booking.node, books);
+  if (entry.leaving) books.leaving.take(size);
+  if (!entry.confirmed) --books.unconfirmed;
+  touch(books);
+}
+
+void Ledger::note_alone(const std::vector<std::string>& holders) {
+  for (const std::string& holder : holders) bookings_.at(holder).alone = holders.size() == 1;
 }
 
 void Ledger::put(Booking booking) {
   released(booking.holder);
-  enter(account(booking.node), booking);
-  auto& names = holders_[booking.vm];
-  names.insert(std::lower_bound(names.begin(), names.end(), booking.holder), booking.holder);
-  std::string holder = booking.holder;
-  bookings_[std::move(holder)] = std::move(booking);
+  Entry& entry = bookings_[booking.holder];
+  static_cast<Booking&>(entry) = std::move(booking);
+  entry.account = account_id(entry.node);
+  enter(entry);
+  auto& names = holders_[entry.vm];
+  names.insert(std::lower_bound(names.begin(), names.end(), entry.holder), entry.holder);
+  note_alone(names);
 }
 
 template <typename Change>
 void Ledger::change(const std::string& holder, const Change& change) {
   const auto it = bookings_.find(holder);
   if (it == bookings_.end()) return;
-  strike(account(it->second.node), it->second);
-  change(it->second);
-  enter(account(it->second.node), it->second);
+  Entry& entry = it->second;
+  strike(entry);
+  change(entry);
+  if (entry.node != account(entry).node) entry.account = account_id(entry.node);
+  enter(entry);
 }
 
 void Ledger::rebuilt(std::vector<Booking> world, Instant confirm_by) {
   bookings_.clear();
   holders_.clear();
   was_rebuilt_ = true;
-  for (auto& [name, books] : accounts_) {
-    books = Account{books.capacity, books.watermark, {}, {}, {}, 0, terms_.share > 0, books.changed, {}, {}};
-    touch(name, books);
+  for (Account& books : accounts_) {
+    books = Account{books.node, books.capacity, books.watermark, {}, {}, {}, 0, terms_.share > 0, books.changed, {}, {}};
+    touch(books);
   }
   for (Booking& b : world) put(std::move(b));
   confirm_by_ = confirm_by;
@@ -213,9 +231,10 @@ void Ledger::renamed(const std::string& holder, const std::string& successor) {
 void Ledger::released(const std::string& holder) {
   const auto it = bookings_.find(holder);
   if (it == bookings_.end()) return;
-  strike(account(it->second.node), it->second);
+  strike(it->second);
   const auto names = holders_.find(it->second.vm);
-  std::erase(names->second, holder);
+  std::erase(names->second, it->second.holder);
+  note_alone(names->second);
   if (names->second.empty()) holders_.erase(names);
   bookings_.erase(it);
 }
@@ -250,19 +269,19 @@ Result<Grant> Ledger::ask(const std::string& holder, const Resources& wanted, co
   if (it == bookings_.end()) return Error{Code::not_found, "no runner " + holder + " is booked"};
   const Instant now = clock(at);
   time_passed(now);
-  Booking& booking = it->second;
+  Entry& booking = it->second;
   if (is_late(booking, id, now))
     return Grant{field_min(booking.granted, wanted), "a later question has been answered", std::nullopt};
 
-  Account& books = account(booking.node);
-  strike(books, booking);
+  const Account& books = account(booking);
+  strike(booking);
   // What the books promised before they were lost is still promised: it may be written at any moment.
   if (!booking.confirmed && last_permit) booking.granted = field_max(booking.granted, *last_permit);
   booking.confirmed = true;
   booking.unit = unit;
   booking.asked = id;
   booking.asked_at = now;
-  enter(books, booking);
+  enter(booking);
 
   Grant answer;
   // Within its own reservation a holder moves freely; beyond it only into room that nobody holds.
@@ -270,7 +289,7 @@ Result<Grant> Ledger::ask(const std::string& holder, const Resources& wanted, co
   Resources room;
   if (fits_in(wanted, base)) {
     // Nothing is needed.
-  } else if (holders_of(booking.vm) > 1) {
+  } else if (!booking.alone) {
     answer.why = "the VM is being migrated";
   } else if (waits_for_others(books, booking, now)) {
     answer.why = "the books were rebuilt: waiting for other VMs to restate their permits";
@@ -279,10 +298,10 @@ Result<Grant> Ledger::ask(const std::string& holder, const Resources& wanted, co
     room = stretched(free(books), booking.overcommit);
     if (exceeds_somewhere(wanted, base + room)) answer.why = booking.node + " lacks " + shortage(wanted - base, room);
   }
-  strike(books, booking);
+  strike(booking);
   booking.granted = {part(wanted.cpu, base.cpu, room.cpu, unit.cpu),
                      part(wanted.memory, base.memory, room.memory, unit.memory)};
-  enter(books, booking);
+  enter(booking);
   answer.permit = booking.granted;
   if (answer.permit == wanted) answer.why.clear(), answer.retry.reset();
   return answer;
@@ -291,11 +310,6 @@ Result<Grant> Ledger::ask(const std::string& holder, const Resources& wanted, co
 const Booking* Ledger::find(const std::string& holder) const {
   const auto it = bookings_.find(holder);
   return it == bookings_.end() ? nullptr : &it->second;
-}
-
-std::size_t Ledger::holders_of(const std::string& vm) const {
-  const auto names = holders_.find(vm);
-  return names == holders_.end() ? 0 : names->second.size();
 }
 
 std::vector<Booking> Ledger::of_vm(const std::string& vm) const {

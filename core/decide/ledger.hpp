@@ -83,6 +83,12 @@ struct Grant {
 
 class Ledger {
  public:
+  // A booking, and where in the books it is found.
+  struct Entry : Booking {
+    std::uint32_t account = 0;
+    bool alone = true;           // the only holder of its VM
+  };
+
   // epoch: of these books, another one after each start of the scheduler, not 0.
   explicit Ledger(LeaseTerms terms = {}, std::uint64_t epoch = 1);
 
@@ -113,7 +119,7 @@ class Ledger {
 
   [[nodiscard]] const Booking* find(const std::string& holder) const;
   [[nodiscard]] std::vector<Booking> of_vm(const std::string& vm) const;
-  [[nodiscard]] const std::unordered_map<std::string, Booking>& bookings() const { return bookings_; }
+  [[nodiscard]] const std::unordered_map<std::string, Entry>& bookings() const { return bookings_; }
   [[nodiscard]] const std::map<std::string, Node>& nodes() const { return nodes_; }
   [[nodiscard]] NodeTotals totals(const std::string& node) const;
   // What the holder may have at most by now, with what its agent may have spent on it: a migration's target needs that.
@@ -144,6 +150,7 @@ class Ledger {
     Instant at{};
   };
   struct Account {               // of one node
+    std::string node;
     Resources capacity, watermark;
     Sum reserved, leaving, leased;
     std::uint32_t unconfirmed = 0;
@@ -154,23 +161,25 @@ class Ledger {
   };
 
   Instant clock(Instant now);
-  Account& account(const std::string& node);
+  std::uint32_t account_id(const std::string& node);
+  Account& account(const std::string& node) { return accounts_[account_id(node)]; }
+  Account& account(const Entry& entry) { return accounts_[entry.account]; }
   [[nodiscard]] const Account* find_account(const std::string& node) const;
   [[nodiscard]] Resources leased(const Account& account) const;
   [[nodiscard]] Resources kept(const Account& account) const;
   [[nodiscard]] Resources free(const Account& account) const;
-  void touch(const std::string& node, Account& account);
-  void enter(Account& account, const Booking& booking);
-  void strike(Account& account, const Booking& booking);
+  void touch(Account& account);
+  void enter(const Entry& entry);
+  void strike(const Entry& entry);
   void put(Booking booking);
   template <typename Change>
   void change(const std::string& holder, const Change& change);
   [[nodiscard]] bool is_late(const Booking& booking, AskId id, Instant now) const;
   [[nodiscard]] bool waits_for_others(const Account& account, const Booking& booking, Instant now) const;
-  [[nodiscard]] std::size_t holders_of(const std::string& vm) const;
+  void note_alone(const std::vector<std::string>& holders);
 
   Lease& held(Account& account, const HeadroomRequest& request, const HeldLease& listed, Instant now);
-  void settle(Account& account, const std::string& node, Lease& lease, const std::vector<HeadroomSpend>& spent);
+  void settle(Account& account, Lease& lease, const std::vector<HeadroomSpend>& spent);
   void lend(Account& account, const HeadroomRequest& request, HeadroomAnswer& answer, Instant now);
   void recount_leases(Account& account);
   [[nodiscard]] Resources most_lent(const Account& account) const;
@@ -179,10 +188,11 @@ class Ledger {
   std::uint64_t epoch_ = 1;
   Instant now_{};
   std::map<std::string, Node> nodes_;
-  std::unordered_map<std::string, Booking> bookings_;
+  std::unordered_map<std::string, Entry> bookings_;
   std::unordered_map<std::string, std::vector<std::string>> holders_;   // of a VM, sorted
-  std::unordered_map<std::string, Account> accounts_;
-  std::vector<std::string> changed_;
+  std::vector<Account> accounts_;
+  std::unordered_map<std::string, std::uint32_t> account_of_;           // a node, by its name
+  std::vector<std::uint32_t> changed_;
   Instant confirm_by_{};
   bool was_rebuilt_ = false;
   std::optional<Instant> next_end_;                      // of a lease, or of what may have been lent

@@ -25,7 +25,7 @@ std::optional<Instant> Ledger::time_passed(Instant at) {
   const auto note = [this](Instant end) { next_end_ = next_end_ ? std::min(*next_end_, end) : end; };
   const Instant lent_until = confirm_by_ + terms_.longest();
   if (now < confirm_by_) note(confirm_by_);
-  for (auto& [name, books] : accounts_) {
+  for (Account& books : accounts_) {
     const std::size_t gone = std::erase_if(books.leases, [&](const Lease& lease) { return lease.ends <= now; });
     const bool over = books.may_have_lent && lent_until <= now;
     if (over) books.may_have_lent = false;
@@ -33,7 +33,7 @@ std::optional<Instant> Ledger::time_passed(Instant at) {
     for (const Lease& lease : books.leases) note(lease.ends);
     if (gone == 0 && !over && books.unconfirmed == 0) continue;
     recount_leases(books);
-    touch(name, books);
+    touch(books);
   }
   if (was_rebuilt_ && lent_until <= now) was_rebuilt_ = false;
   return next_end_;
@@ -62,7 +62,7 @@ Ledger::Lease& Ledger::held(Account& account, const HeadroomRequest& request, co
   return account.leases.back();
 }
 
-void Ledger::settle(Account& account, const std::string& node, Lease& lease, const std::vector<HeadroomSpend>& spent) {
+void Ledger::settle(Account& account, Lease& lease, const std::vector<HeadroomSpend>& spent) {
   for (const HeadroomSpend& spend : spent) {
     Resources& known = lease.spent[spend.holder];
     const Resources told = spend.amount - known;
@@ -72,18 +72,18 @@ void Ledger::settle(Account& account, const std::string& node, Lease& lease, con
     known = field_max(known, spend.amount);
     lease.open = lease.open - more;
     const auto at = bookings_.find(spend.holder);
-    if (at == bookings_.end() || at->second.node != node) {
+    if (at == bookings_.end() || at->second.node != account.node) {
       lease.unclaimed = lease.unclaimed + more;
       continue;
     }
-    Booking& booking = at->second;
-    strike(account, booking);
+    Entry& booking = at->second;
+    strike(booking);
     booking.granted = field_max(booking.granted, spend.to);
     // A question from before the spending, if it is still on its way, must not take it back.
     const bool newer = spend.asked.life > booking.asked.life ||
                        (spend.asked.life == booking.asked.life && spend.asked.number > booking.asked.number);
     if (newer) booking.asked = spend.asked, booking.asked_at = now_;
-    enter(account, booking);
+    enter(booking);
   }
   recount_leases(account);
 }
@@ -142,7 +142,7 @@ Result<HeadroomAnswer> Ledger::headroom_asked(const HeadroomRequest& request, In
   });
   for (const HeldLease& told : request.held) {
     Lease& lease = held(books, request, told, now);
-    settle(books, request.node, lease, told.spent);
+    settle(books, lease, told.spent);
     lease.open = field_min(lease.open, told.open);
   }
   // An agent that heard from these books, and is older than any lease of its predecessor, tells all that is out.
@@ -158,7 +158,7 @@ Result<HeadroomAnswer> Ledger::headroom_asked(const HeadroomRequest& request, In
     });
     books.agents.erase(oldest);
   }
-  touch(request.node, books);
+  touch(books);
   return answer;
 }
 

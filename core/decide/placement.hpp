@@ -4,14 +4,19 @@
 // larger free memory, then by the name, so that the same world gives the same answer.
 //
 // Laws: nothing is placed where it does not fit; nobody is moved to a node that would then be above its own watermark
-// (so nothing comes back), nor again before `rest` is over, nor while `at_once` moves are under way; a move is chosen
-// only if it lowers what is above the watermark.
+// (so nothing comes back while sizes stay), nor again before `rest` is over, nor while `at_once` moves are under way; a
+// move is chosen only if it lowers what is above the watermark; nobody is moved who grows faster than he can be copied.
+//
+// Growth against speed: moving a VM takes size / (speed - its growth). Meanwhile those who stay grow too, so a VM is
+// enough only if it covers what the node is above its watermark by then; and its target must hold it as large as it
+// will be on arrival, and rather as large as it will be when its rest is over.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/decide/ledger.hpp"
@@ -49,12 +54,23 @@ struct PlacementWish {
   std::string away_from;         // not this one; empty: any
 };
 
+// 0..1, at best 1, for a share of use by the rule alone: rises up to its best and falls after it.
+double usage_score(double share_of_use, const ScoreSettings& settings);
 // 0..100 for a node after `size` has been added, by the rule; the worse of CPU and memory. `largest`: the most CPU and
-// memory that any of the nodes has, so that large nodes are preferred.
-int score(const NodeView& view, const Resources& size, const Resources& largest, const ScoreSettings& settings);
+// memory that any of the nodes has, so that large nodes are preferred by `peak`.
+int score(const NodeTotals& totals, const Resources& size, const Resources& largest, const ScoreSettings& settings);
 
-// The node's name. not_found: the named node does not exist; refused: no node may take it; out_of_capacity: none has
-// room. The message names every node with what it lacks.
+// Why a node may never take it, whatever its use; empty: it may.
+std::string_view excluded(const Node& node, const PlacementWish& wish);
+
+// The node that the rule likes best among those that may take it and have room; null: none. Cost: looks at all of them;
+// PlacementIndex answers the same for large worlds.
+const NodeView* best_node(const std::vector<const NodeView*>& nodes, const PlacementWish& wish,
+                          const ScoreSettings& settings);
+// Why there is none. not_found: the named node does not exist; refused: no node may take it; out_of_capacity: none has
+// room. The message says of each node what it lacks; of many, of the first by name.
+Error why_no_node(std::vector<const NodeView*> nodes, const PlacementWish& wish);
+// The name of best_node, or why there is none.
 Result<std::string> choose_node(const std::vector<NodeView>& nodes, const PlacementWish& wish,
                                 const ScoreSettings& settings);
 
@@ -62,6 +78,7 @@ struct MoveSettings {
   std::size_t at_once = 2;                            // in all
   std::size_t at_once_per_node = 1;                   // from or to
   Duration rest = std::chrono::minutes(5);            // a VM that moved, or failed to, is left in peace
+  Bytes speed{256 * mib};                             // that a migration copies in a second; 0: growth is not weighed
 };
 
 struct Mover {
@@ -71,6 +88,7 @@ struct Mover {
   bool may_migrate = false;
   std::map<std::string, std::string> node_selector;
   std::optional<Instant> last_moved;   // tried to
+  Bytes growth{};                      // of its memory, in a second; 0: not known, or none
 };
 
 struct MoveUnderWay {
