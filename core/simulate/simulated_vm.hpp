@@ -1,0 +1,167 @@
+// SimulatedVm: one VM in virtual time: its guest, its agent's scaling, its policy, and the way of every message between.
+//
+// Owned by a SimulatedNode; one thread at a time. It runs alone (advance) for as long as it needs nobody: VMs of a node
+// meet only in the ledger, and what a VM does between two visits there cannot change what another one does. So a node
+// lets each VM run ahead, and serves their visits in the order of time.
+//
+// The deciding code is the daemons': decide::Scaling, decide::GuestConsent, and the policy behind its door. With
+// `skip_quiet`, next() is not asked while its answer could only be to do nothing: no event is under way, goal, size, permit
+// and consent agree, and the guest has no wish.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/decide/guest_consent.hpp"
+#include "core/decide/ledger.hpp"
+#include "core/decide/scaling.hpp"
+#include "core/ports/policy.hpp"
+#include "core/simulate/demand.hpp"
+#include "core/simulate/guest.hpp"
+#include "core/simulate/mischief.hpp"
+#include "core/simulate/settings.hpp"
+#include "core/simulate/statistics.hpp"
+
+namespace neonvm::simulate {
+
+struct VmPlan {
+  std::string name;
+  Resources min, max, start;
+  Bytes memory_step{128 * mib};
+  bool may_migrate = true;
+  std::map<std::string, std::string> node_selector;
+  double arrives = 0;                       // trace second
+};
+
+// A policy and the goal that it writes into again and again.
+struct PolicyCall {
+  std::unique_ptr<Policy> policy;
+  Goal goal;
+};
+
+class SimulatedVm {
+ public:
+  // `settings` and `policy` must live as long.
+  SimulatedVm(const VmPlan& plan, const Settings& settings, std::unique_ptr<DemandSource> demand, std::size_t index,
+              Instant at);
+
+  // Runs until it needs its node or `until` is reached. The Instant at which it needs the node, or none.
+  std::optional<Instant> advance(Instant until, PolicyCall& policy);
+  // Does at the node what advance() stopped for.
+  void visit(decide::Ledger& ledger);
+  // When something happens to it next.
+  [[nodiscard]] Instant next_at() const;
+  // Brings it to `at`, so that something can happen to it from outside.
+  void bring_to(Instant at);
+
+  void migration_began(Instant at);
+  void migration_ended(Instant at, bool moved, double downtime);
+  void agent_crashed(Instant at);           // its scaling starts anew from what the world says
+  void guest_lost(Instant at);
+  void guest_back(Instant at);
+  void set_mischief(Mischief* mischief) { mischief_ = mischief; }
+
+  [[nodiscard]] const VmPlan& plan() const { return *plan_; }
+  [[nodiscard]] std::size_t index() const { return index_; }
+  [[nodiscard]] const std::string& holder() const { return holder_; }
+  void set_holder(std::string holder) { holder_ = std::move(holder); }
+  [[nodiscard]] const Resources& actual() const { return actual_; }
+  [[nodiscard]] const Resources& asked() const { return asked_; }
+  [[nodiscard]] const decide::Scaling& scaling() const { return scaling_; }
+  [[nodiscard]] const Guest& guest() const { return guest_; }
+  [[nodiscard]] const Demand& demand() const { return piece_.demand; }
+  [[nodiscard]] Resources needed() const { return needed_; }
+  [[nodiscard]] bool gone() const { return gone_; }
+  [[nodiscard]] bool migrating() const { return migrating_; }
+  [[nodiscard]] bool denied() const { return denied_; }   // its node had no room for all of its wish
+  [[nodiscard]] const VmStatistics& statistics() const { return stats_; }
+  [[nodiscard]] const Levels& waits() const { return waits_; }
+  [[nodiscard]] const std::string& policy_error() const { return policy_error_; }
+
+ private:
+  enum class Kind : std::uint8_t { ask, report, permit, write, written, cpus, memory, consent, consented, tell, told, look, want };
+  struct Event {
+    Instant due{};
+    Kind kind = Kind::look;
+    bool ok = true;
+    std::uint64_t id = 0;
+    Resources from, to;
+    Revision revision;
+    std::optional<Bytes> floor;
+    std::string why;
+    std::uint32_t life = 0;       // of the agent that waits for it
+  };
+
+  // simulated_vm.cpp: time. The guest is moved on only where it is looked at or changed: where else it is stopped on
+  // the way would show in the last bits of its figures.
+  void elapse(Instant to);
+  void next_piece();
+  void size_changed();
+  void step(Instant at, PolicyCall& policy);
+  void take_sample(Instant at);
+  void ask_policy(Instant at, PolicyCall& policy);
+  void look_at_memory(Instant at);
+  void feed_consent(Instant at);
+  [[nodiscard]] bool memory_runs_short() const;
+  [[nodiscard]] std::size_t first_event() const;
+
+  // simulated_vm_deeds.cpp: messages
+  void think(Instant at);
+  void start(const decide::Actions& actions, Instant at);
+  void send(Event event, Instant at, Duration delay);
+  void happens(const Event& event);
+  void write_arrives(const Event& event);
+  void cpus_follow(const Event& event);
+  void memory_follows(const Event& event);
+  void consent_arrives(const Event& event);
+  void report(Instant at, bool settled);
+  [[nodiscard]] bool is_quiet(const decide::Actions& actions) const;
+  [[nodiscard]] Duration memory_time(Bytes to) const;
+
+  const VmPlan* plan_;
+  const Settings* settings_;
+  std::unique_ptr<DemandSource> source_;
+  std::size_t index_;
+  std::string holder_;
+  Mischief* mischief_ = nullptr;
+
+  Guest guest_;
+  decide::Scaling scaling_;
+  decide::GuestConsent consent_;
+
+  // the world's side
+  Resources asked_, actual_;
+  Revision asked_revision_;
+  bool cpus_done_ = true, memory_done_ = true;
+
+  // time
+  Instant now_, step_at_, piece_end_, wake_at_ = Instant::max(), memory_at_ = Instant::max(), extra_at_ = Instant::max();
+  Instant sampled_at_, fed_at_{};
+  Piece piece_;
+  std::vector<Event> events_;
+  bool quiet_ = false, gone_ = false, migrating_ = false, denied_ = false, guest_here_ = true;
+
+  // what the policy sees
+  std::vector<GuestSample> samples_;          // ring by moving: the last `window` of them are shown
+  double used_since_ = 0;
+  std::optional<GuestRequest> request_;
+  std::optional<Goal> goal_;                  // without its reasons
+  std::string policy_error_;
+
+  // figures
+  GuestSize size_;
+  Resources needed_;
+  double needed_cpu_ = 0, needed_memory_ = 0, units_ = 0, oracle_units_ = 0;
+  bool short_ = false;
+  Instant short_since_{};
+  int direction_ = 0;
+  bool relieved_ = false;                     // it was moved because it had no room
+  std::uint32_t life_ = 0;
+  VmStatistics stats_;
+  Levels waits_{0.01};
+};
+
+}  // namespace neonvm::simulate
