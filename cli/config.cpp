@@ -1,6 +1,11 @@
 #include "cli/config.hpp"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <type_traits>
 
@@ -9,7 +14,9 @@
 
 #include <filesystem>
 
+#include "cli/output.hpp"
 #include "cli/suggest.hpp"
+#include "core/model/object.hpp"
 
 namespace neonvm::cli {
 
@@ -23,13 +30,12 @@ struct Setting {
   std::function<std::string(const Config&)> show;
 };
 
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + "\"";
+
+std::string not_a(const std::string& wanted, const toml::node& node) {
+  const char* got = node.is_string() ? "a string" : node.is_integer() ? "an integer" : node.is_boolean() ? "a boolean"
+                    : node.is_floating_point() ? "a float" : node.is_table() ? "a table" : node.is_array() ? "an array"
+                                                                                                       : "a date or time";
+  return "must be " + wanted + ", not " + got;
 }
 
 Setting text_setting(const std::string& key, std::string Config::*field, const std::string& help,
@@ -37,23 +43,23 @@ Setting text_setting(const std::string& key, std::string Config::*field, const s
   return {key, "string", help,
           [field, choices](Config& config, const toml::node& node) -> std::string {
             const auto value = node.value_exact<std::string>();
-            if (!value) return "must be a string";
+            if (!value) return not_a("a string", node);
             if (!choices.empty() && std::find(choices.begin(), choices.end(), *value) == choices.end()) {
               std::string all;
               for (const auto& choice : choices) all += (all.empty() ? "" : ", ") + choice;
-              return quoted(*value) + " is none of " + all + "." + did_you_mean(*value, choices);
+              return json_string(*value) + " is none of " + all + "." + did_you_mean(*value, choices);
             }
             config.*field = *value;
             return "";
           },
-          [field](const Config& config) { return quoted(config.*field); }};
+          [field](const Config& config) { return json_string(config.*field); }};
 }
 
 Setting bool_setting(const std::string& key, bool Config::*field, const std::string& help) {
   return {key, "boolean", help,
           [field](Config& config, const toml::node& node) -> std::string {
             const auto value = node.value_exact<bool>();
-            if (!value) return "must be true or false";
+            if (!value) return not_a("true or false", node);
             config.*field = *value;
             return "";
           },
@@ -75,7 +81,7 @@ Setting scaling_setting(const std::string& name, Field ScalingConfig::*field, co
           [field, type](Config& config, const toml::node& node) -> std::string {
             const auto value = node.value<Value>();
             const bool fits = std::is_same_v<Value, bool> ? node.is_boolean() : node.is_number();
-            if (!value || !fits) return "must be of type " + type;
+            if (!value || !fits) return not_a((type[0] == 'i' ? "an " : "a ") + type, node);
             ScalingConfig alone;
             alone.*field = *value;
             const auto wrong = violations(alone);
@@ -97,7 +103,7 @@ std::string read_quantity(const toml::node& node, Result<Quantity> (*parse)(std:
   if (const auto string = node.value_exact<std::string>()) text = *string;
   else if (const auto integer = node.value_exact<std::int64_t>()) text = std::to_string(*integer);
   else if (const auto number = node.value_exact<double>()) text = number_text(*number);
-  else return "must be a quantity such as \"1Gi\" or \"250m\"";
+  else return not_a("a quantity such as \"1Gi\" or \"250m\"", node);
   auto parsed = parse(text);
   if (!parsed) return parsed.error().message;
   out = *parsed;
@@ -115,16 +121,21 @@ Setting unit_setting(const std::string& key, Result<Quantity> (*parse)(std::stri
             if (wrong.empty()) config.compute_unit.*field = value;
             return wrong;
           },
-          [field](const Config& config) { return quoted(to_string(config.compute_unit.*field)); }};
+          [field](const Config& config) { return json_string(to_string(config.compute_unit.*field)); }};
+}
+
+std::string read_watermark(const toml::node& node, double& out) {
+  if (!node.is_number()) return not_a("a number above 0, at most 1", node);
+  const double value = node.value<double>().value_or(0);
+  if (!(value > 0) || value > 1) return number_text(value) + " is out of range; give more than 0, at most 1";
+  out = value;
+  return "";
 }
 
 Setting watermark_setting() {
   return {"orchestrator.watermark", "float", "Share of a node above which VMs are moved away, more than 0, at most 1",
           [](Config& config, const toml::node& node) -> std::string {
-            const auto value = node.value<double>();
-            if (!value || !node.is_number() || !(*value > 0) || *value > 1) return "must be a number above 0, at most 1";
-            config.watermark = *value;
-            return "";
+            return read_watermark(node, config.watermark);
           },
           [](const Config& config) { return number_text(config.watermark); }};
 }
@@ -133,7 +144,8 @@ Setting nodes_setting() {
   return {"orchestrator.nodes", "integer", "Local nodes with equal shares of this machine, 1 to 64 (without [[node]])",
           [](Config& config, const toml::node& node) -> std::string {
             const auto value = node.value_exact<std::int64_t>();
-            if (!value || *value < 1 || *value > 64) return "must be an integer from 1 to 64";
+            if (!value) return not_a("an integer", node);
+            if (*value < 1 || *value > 64) return std::to_string(*value) + " is out of range; give 1 to 64";
             config.nodes = *value;
             return "";
           },
@@ -195,9 +207,10 @@ class Reader {
   void table(const toml::table& table, const std::string& prefix) {
     for (const auto& [key, node] : table) {
       const std::string path = prefix + std::string(key.str());
-      if (path == "node") nodes(node);
-      else one(path, key, node);
+      if (path != "node") one(path, key, node);
     }
+    // Last, for what a node does not say comes from the other settings.
+    if (const toml::node* const node = prefix.empty() ? table.get("node") : nullptr) nodes(*node);
   }
   [[nodiscard]] const std::string& wrong() const { return wrong_; }
 
@@ -207,19 +220,39 @@ class Reader {
   }
 
   void one(const std::string& path, const toml::key& key, const toml::node& node) {
+    for (const Setting& setting : settings()) {
+      if (setting.key != path) continue;
+      const std::string wrong = setting.apply(config_, node);
+      if (!wrong.empty()) complain(node.source(), path + ": " + wrong);
+      config_.origin[path] = place(file_, node.source());
+      return;
+    }
+    const auto known = known_keys();
+    if (std::find(known.begin(), known.end(), path) == known.end()) {
+      return complain(key.source(), "unknown key " + json_string(path) + "." + meant(path, known));
+    }
+    if (!node.is_table()) return complain(node.source(), path + ": " + not_a("a table", node));
+    table(*node.as_table(), path + ".");
+  }
+
+  // Settings, and the tables that hold them.
+  static std::vector<std::string> known_keys() {
     std::vector<std::string> known{"node"};
     for (const Setting& setting : settings()) {
       known.push_back(setting.key);
-      if (setting.key == path) {
-        const std::string wrong = setting.apply(config_, node);
-        if (!wrong.empty()) complain(node.source(), path + ": " + wrong);
-        config_.origin[path] = place(file_, node.source());
-        return;
+      for (std::size_t dot = 0; (dot = setting.key.find('.', dot)) != std::string::npos; ++dot) {
+        known.push_back(setting.key.substr(0, dot));
       }
     }
-    const bool is_group = std::any_of(known.begin(), known.end(), [&](const auto& k) { return k.rfind(path + ".", 0) == 0; });
-    if (is_group && node.is_table()) return table(*node.as_table(), path + ".");
-    complain(key.source(), "unknown key " + quoted(path) + "." + did_you_mean(path, known));
+    return known;
+  }
+
+  static std::string meant(const std::string& path, const std::vector<std::string>& known) {
+    const std::string last = "." + path.substr(path.rfind('.') + 1);
+    for (const std::string& key : known) {
+      if (key.size() > last.size() && key.ends_with(last)) return " Did you mean " + json_string(key) + "?";
+    }
+    return did_you_mean(path, known);
   }
 
   void nodes(const toml::node& node) {
@@ -230,6 +263,9 @@ class Reader {
       for (const auto& [key, value] : *item.as_table()) {
         const std::string wrong = node_field(made, std::string(key.str()), value);
         if (!wrong.empty()) complain(value.source(), "node." + std::string(key.str()) + ": " + wrong);
+      }
+      for (const Node& other : config_.node) {
+        if (other.name == made.name) complain(item.source(), "node: there are two of the name " + json_string(made.name));
       }
       if (made.name.empty() || made.capacity.cpu.value == 0 || made.capacity.memory.value == 0) {
         complain(item.source(), "node: needs name, cpu and memory");
@@ -242,13 +278,12 @@ class Reader {
   static std::string node_field(Node& node, const std::string& key, const toml::node& value) {
     if (key == "cpu") return read_quantity(value, parse_milli_cpu, node.capacity.cpu);
     if (key == "memory") return read_quantity(value, parse_bytes, node.capacity.memory);
-    if (key == "watermark") {
-      node.watermark = value.value<double>().value_or(0);
-      return node.watermark > 0 && node.watermark <= 1 ? "" : "must be a number above 0, at most 1";
-    }
+    if (key == "watermark") return read_watermark(value, node.watermark);
     if (key == "name") {
       node.name = value.value_exact<std::string>().value_or("");
-      return node.name.empty() ? "must be a name" : "";
+      if (!value.is_string()) return not_a("a name", value);
+      const Status named = check_name(node.name);
+      return named ? "" : named.error().message;
     }
     return "unknown key." + did_you_mean(key, {"name", "cpu", "memory", "watermark"});
   }
@@ -274,7 +309,8 @@ std::vector<SettingFacts> settings_table(const Config& config) {
 }
 
 std::string default_home() {
-  if (auto home = environment("NEONVM_HOME"); !home.empty()) return home;
+  std::error_code error;
+  if (auto home = environment("NEONVM_HOME"); !home.empty()) return std::filesystem::absolute(home, error).string();
   if (auto state = environment("XDG_STATE_HOME"); !state.empty()) return state + "/neonvm";
   return environment("HOME") + "/.local/state/neonvm";
 }
@@ -292,13 +328,18 @@ Config default_config() {
   return config;
 }
 
-Result<Config> load_config(const std::string& path, bool must_exist) {
-  Config config = default_config();
+namespace {
+
+Status readable(const std::string& path, bool must_exist) {
   std::error_code error;
-  if (!std::filesystem::exists(path, error)) {
-    if (!must_exist) return config;
-    return Error{Code::not_found, path + ": there is no such file; write one, or leave out --config"};
-  }
+  if (std::filesystem::is_directory(path, error)) return Error{Code::invalid_argument, path + ": is a directory, not a file"};
+  if (access(path.c_str(), R_OK) == 0) return {};
+  if (errno != ENOENT && errno != ENOTDIR) return Error{Code::permission_denied, path + ": " + std::strerror(errno)};
+  if (must_exist) return Error{Code::not_found, path + ": there is no such file; write one, or leave out --config"};
+  return Error{Code::not_found, ""};
+}
+
+Result<Config> read_file(const std::string& path, Config config) {
   try {
     const toml::table table = toml::parse_file(path);
     Reader reader(config, path);
@@ -307,12 +348,28 @@ Result<Config> load_config(const std::string& path, bool must_exist) {
   } catch (const toml::parse_error& wrong) {
     return Error{Code::invalid_argument, place(path, wrong.source()) + ": " + std::string(wrong.description())};
   }
-  // The environment is nearer to this call than the file.
-  if (auto home = environment("NEONVM_HOME"); !home.empty()) {
-    config.home = home;
-    config.origin["home"] = "$NEONVM_HOME";
+  if (!std::filesystem::path(config.home).is_absolute()) {
+    return Error{Code::invalid_argument, config.origin["home"] + ": home: " + json_string(config.home) + " must be an absolute path"};
   }
+  config.file = std::filesystem::absolute(path).string();
   return config;
+}
+
+}  // namespace
+
+Result<Config> load_config(const std::string& path, bool must_exist) {
+  Config config = default_config();
+  const Status there = readable(path, must_exist);
+  if (!there && there.error().message.empty()) return config;
+  if (!there) return there.error();
+  auto read = read_file(path, std::move(config));
+  if (!read) return read.error();
+  // The environment is nearer to this call than the file.
+  if (!environment("NEONVM_HOME").empty()) {
+    read->home = default_home();
+    read->origin["home"] = "$NEONVM_HOME";
+  }
+  return read;
 }
 
 }  // namespace neonvm::cli

@@ -2,7 +2,7 @@
 //
 // Read from $XDG_CONFIG_HOME/neonvm/config.toml (or --config), then $NEONVM_HOME, then flags: later wins. Unknown keys,
 // wrong types and values out of range are errors with file, line and column; all of them, not only the first.
-// docs/reference/configuration.md is made from settings_table().
+// docs/reference/configuration.md is made from settings_table() by scripts/reference.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,8 @@
 namespace neonvm::cli {
 
 struct Config {
-  std::string home;
+  std::string file;                       // that was read; empty: none
+  std::string home;                       // absolute
   std::string log_level = "info";
   bool log_json = false;
 

@@ -3,6 +3,7 @@
 
 #include "cli/commands_host.hpp"
 #include "cli/output.hpp"
+#include "cli/suggest.hpp"
 
 namespace neonvm::cli {
 
@@ -49,7 +50,8 @@ Result<int> config_action(Context& context, const ConfigOptions& options) {
     return 0;
   }
   if (options.action != "show") {
-    return Error{Code::invalid_argument, "\"" + options.action + "\" is none of show, path"};
+    return Error{Code::invalid_argument, "\"" + options.action + "\" is none of show, path." +
+                                           did_you_mean(options.action, {"show", "path"})};
   }
   auto config = context.config();
   if (!config) return config.error();
@@ -63,7 +65,7 @@ Result<int> config_action(Context& context, const ConfigOptions& options) {
 Command config_command() {
   return {"config", "Setup", "Show the settings in force and where each came from", [](Options& o) {
             auto options = std::make_shared<ConfigOptions>();
-            o.positional("action", options->action, "", "show, or path: where the file is looked for");
+            o.positional("action", options->action, "show|path", "show, or path: where the file is looked for");
             o.choice("-o,--output", options->output, {"toml", "json"}, "How to print");
             o.example("neonvm config show");
             return [options](Context& context) { return config_action(context, *options); };

@@ -91,9 +91,7 @@ std::string serve_socket_of(const Config& config) { return config.home + "/serve
 std::string orchestrator_settings(const Config& config, bool supervise) {
   std::string json = "{\"home\":" + json_string(config.home) + ",\"supervise\":" + (supervise ? "true" : "false");
   json += ",\"runnerCommand\":[" + json_string(own_path()) + ",\"--home\"," + json_string(config.home);
-  if (const auto from = config.origin.find("hypervisor.plugin"); from != config.origin.end()) {
-    json += ",\"--config\"," + json_string(from->second.substr(0, from->second.find(':')));
-  }
+  if (!config.file.empty()) json += ",\"--config\"," + json_string(config.file);
   json += ",\"runner\"],\"nodeCount\":" + std::to_string(config.nodes);
   json += ",\"watermark\":" + std::to_string(config.watermark) + ",\"nodes\":[";
   bool first = true;

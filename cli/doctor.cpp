@@ -1,4 +1,5 @@
-// neonvm doctor: what works on this machine, and the next step for each thing that does not.
+// neonvm doctor: what works on this machine, and the next step for each thing that does not. Ends with 1 when a VM
+// cannot run here; what only makes it slower or less comfortable is told and is no failure.
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 
 #include "cli/commands_host.hpp"
 #include "cli/output.hpp"
+#include "core/runtime/http.hpp"
 
 namespace neonvm::cli {
 
@@ -36,11 +38,16 @@ Capability look_at_guest(Context& context) {
 }
 
 Capability look_at_serve(Context& context) {
+  const std::string socket = context.serve_socket();
   std::error_code error;
-  if (!std::filesystem::exists(context.serve_socket(), error)) {
-    return good("control plane", "not running; the first neonvm run starts it");
-  }
-  return good("control plane", context.serve_socket());
+  if (!std::filesystem::exists(socket, error)) return good("control plane", "not running; the first neonvm run starts it");
+  runtime::HttpRequest request;
+  request.method = "GET";
+  request.target = "/v1/health";
+  const auto answer = runtime::http_call({runtime::Endpoint::Scheme::unix_socket, socket, 0}, request,
+                                         std::chrono::steady_clock::now() + std::chrono::seconds(2));
+  if (answer) return good("control plane", "answers at " + socket);
+  return good("control plane", "has ended; the next neonvm run starts it again");
 }
 
 Capability look_at_cgroups() {
@@ -56,6 +63,21 @@ Capability look_at_cgroups() {
                "run as root or in a delegated slice; only CPU quotas need it");
   }
   return good("cgroups", "v2 with cpu");
+}
+
+// What no VM runs without. Either kind of network is enough.
+std::vector<std::string> missing(const std::vector<Capability>& all) {
+  std::vector<std::string> names;
+  bool network = false;
+  for (const Capability& one : all) {
+    const bool is_network = one.name == "user-network" || one.name == "tap";
+    network = network || (is_network && one.works);
+    for (const char* needed : {"hypervisor", "qemu", "virtio-mem", "home", "default guest"}) {
+      if (one.name == needed && !one.works) names.push_back(one.name);
+    }
+  }
+  if (!network) names.emplace_back("network");
+  return names;
 }
 
 std::string as_json(const std::vector<Capability>& all) {
@@ -84,9 +106,11 @@ Result<int> examine(Context& context, const std::string& output) {
     all.push_back(look_at_serve(context));
     all.push_back(look_at_cgroups());
   }
+  const std::vector<std::string> lacking = missing(all);
+  const int code = lacking.empty() ? 0 : 1;
   if (output == "json") {
     std::cout << as_json(all);
-    return 0;
+    return code;
   }
   Table table({"WHAT", "WORKS", "DETAIL", "NEXT STEP"});
   for (const Capability& one : all) {
@@ -94,7 +118,10 @@ Result<int> examine(Context& context, const std::string& output) {
                one.next_step});
   }
   table.print();
-  return 0;
+  std::string names;
+  for (const std::string& name : lacking) names += (names.empty() ? "" : ", ") + name;
+  std::cerr << (lacking.empty() ? "VMs can run here.\n" : "VMs cannot run here yet: see " + names + ".\n");
+  return code;
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ class Recorder : public Options {
 
   void flag(const std::string& names, bool& value, const std::string& help) override {
     note(names, "", help);
-    if (app_) app_->add_flag(names, value, help);
+    if (app_) app_->add_flag(names, value, help)->disable_flag_override();  // no --follow=7
   }
   void text(const std::string& names, std::string& value, const std::string& placeholder, const std::string& help,
             bool required) override {
@@ -100,45 +100,49 @@ std::vector<std::string> long_options(const CLI::App& app) {
   return names;
 }
 
-// The first word that is neither an option of the program nor the value of one; argc if there is none.
+// The first word that is no option, and where it is. Global options stand before it, some with a value.
 int command_at(const CLI::App& app, int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
     if (word.empty() || word[0] != '-') return i;
     const CLI::Option* option = app.get_option_no_throw(word);
-    if (option != nullptr && option->get_items_expected_max() > 0) ++i;
+    if (option && option->get_items_expected_max() > 0) ++i;
   }
   return argc;
 }
 
-int usage_error(const CLI::App& app, const CLI::App* command, const CLI::ParseError& error,
-                const std::vector<Command>& commands, int argc, char** argv) {
-  std::string text = error.what();
-  const int at = command_at(app, argc, argv);
-  if (!command) {
-    if (at >= argc) {
-      if (argc > 1) {
-        std::cerr << "neonvm: " << text << "\nSee: neonvm --help\n";
-      } else {
-        std::cout << app.help();
-      }
-      return 2;
-    }
-    const std::string word = argv[at];
-    text = "there is no command \"" + word + "\"." + did_you_mean(word, names_of(commands));
-    std::cerr << "neonvm: " << text << "\nSee: neonvm --help\n";
-    return 2;
-  }
-  for (int i = at + 1; i < argc; ++i) {
-    const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
+// What is wrong with the first long option among the words that neither of both knows, or that gives a flag a value.
+std::string wrong_option(const CLI::App& app, const CLI::App& command, char** begin, char** end) {
+  auto known = long_options(command);
+  for (const std::string& name : long_options(app)) known.push_back(name);
+  for (char** each = begin; each != end; ++each) {
+    const std::string word = *each, name = word.substr(0, word.find('='));
     if (word == "--") break;
     if (word.rfind("--", 0) != 0) continue;
-    const auto known = long_options(*command);
-    if (std::find(known.begin(), known.end(), word) != known.end()) continue;
-    text = "there is no option \"" + word + "\"." + did_you_mean(word, known);
-    break;
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      return "there is no option \"" + name + "\"." + did_you_mean(name, known);
+    }
+    const CLI::Option* option = command.get_option_no_throw(name);
+    if (option && option->get_items_expected_max() == 0 && word != name) return name + " takes no value";
   }
-  std::cerr << "neonvm " << command->get_name() << ": " << text << "\nSee: neonvm " << command->get_name() << " --help\n";
+  return "";
+}
+
+int usage_error(const CLI::App& app, const CLI::App* command, const CLI::ParseError& error,
+                const std::vector<Command>& commands, int argc, char** argv) {
+  if (argc < 2) {
+    std::cout << app.help();
+    return 2;
+  }
+  const std::string name = command ? " " + command->get_name() : "";
+  const int at = command_at(app, argc, argv);
+  std::string text = wrong_option(app, app, argv + 1, argv + at);
+  if (text.empty() && command) text = wrong_option(app, *command, argv + std::min(at + 1, argc), argv + argc);
+  if (text.empty() && !command && at < argc) {
+    text = "there is no command \"" + std::string(argv[at]) + "\"." + did_you_mean(argv[at], names_of(commands));
+  }
+  if (text.empty()) text = error.what();
+  std::cerr << "neonvm" << name << ": " << text << "\nSee: neonvm" << name << " --help\n";
   return 2;
 }
 
@@ -171,6 +175,16 @@ void build(Program& program, const std::vector<Command>& commands) {
   }
 }
 
+// "neonvm help scale" is "neonvm scale --help".
+std::vector<char*> help_as_option(int argc, char** argv) {
+  static char option[] = "--help";
+  std::vector<char*> words(argv, argv + argc);
+  if (argc < 2 || std::string(argv[1]) != "help") return words;
+  words.erase(words.begin() + 1);
+  words.insert(words.begin() + std::min<std::ptrdiff_t>(2, static_cast<std::ptrdiff_t>(words.size())), option);
+  return words;
+}
+
 }  // namespace
 
 std::vector<OptionFacts> facts_of(const Command& command) {
@@ -199,13 +213,19 @@ int exit_code_of(const Error& error) {
   return 1;
 }
 
-int run_program(const std::vector<Command>& commands, int argc, char** argv) {
+int run_program(const std::vector<Command>& commands, int given_count, char** given) {
   Program program;
   build(program, commands);
+  std::vector<char*> words = help_as_option(given_count, given);
+  const int argc = static_cast<int>(words.size());
+  char** argv = words.data();
   try {
     program.app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
+  } catch (const CLI::CallForHelp& help) {
     const auto chosen = program.app.get_subcommands();
+    if (chosen.empty() && command_at(program.app, argc, argv) < argc) {
+      return usage_error(program.app, nullptr, help, commands, argc, argv);
+    }
     std::cout << (chosen.empty() ? program.app.help() : chosen.front()->help());
     return 0;
   } catch (const CLI::CallForVersion&) {

@@ -28,7 +28,7 @@ class Options {
                       const std::string& placeholder, const std::string& help) = 0;
   virtual void choice(const std::string& names, std::string& value, const std::vector<std::string>& choices,
                       const std::string& help) = 0;
-  // A word without a dash. `complete`: what completion offers for it: "vm", "node", "file", "policy", "".
+  // A word without a dash. `complete`: what completion offers for it: "vm", "file", "", or words, "show|path".
   virtual void positional(const std::string& name, std::string& value, const std::string& complete,
                           const std::string& help, bool required = true) = 0;
   // Everything after the positionals; with `after_dashes` only what stands behind "--".

@@ -1,11 +1,12 @@
 # Fuzz targets: libFuzzer programs, made only with NEONVM_FUZZ and Clang. Then every room counts its branches for them.
 if(NEONVM_FUZZ)
   if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-    message(FATAL_ERROR "NEONVM_FUZZ needs Clang (preset \"clang\"); found ${CMAKE_CXX_COMPILER_ID}")
+    message(FATAL_ERROR "NEONVM_FUZZ needs Clang (preset \"fuzz\"); found ${CMAKE_CXX_COMPILER_ID}")
   endif()
   target_compile_options(neonvm_flags INTERFACE -fsanitize=fuzzer-no-link,address,undefined
                          -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
   target_link_options(neonvm_flags INTERFACE -fsanitize=address,undefined)
+  add_custom_target(fuzz_programs)
 endif()
 
 # neonvm_fuzz(NAME [SOURCES …] LINKS …): without SOURCES, NAME.cpp. Seeds are in tests/fuzz/corpus/NAME; ctest does a short
@@ -33,4 +34,5 @@ function(neonvm_fuzz name)
   add_test(NAME ${name} COMMAND ${name} -runs=20000 -seed=1 -max_len=4096 -timeout=10 -rss_limit_mb=1024 -verbosity=0
            -print_final_stats=1 -dict=${dictionary} -artifact_prefix=${found}/ ${folders})
   set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 600)
+  add_dependencies(fuzz_programs ${name})
 endfunction()

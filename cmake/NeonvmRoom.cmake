@@ -44,6 +44,9 @@ function(neonvm_room name)
   endif()
 endfunction()
 
+# What the sanitizers run over.
+add_custom_target(unit_tests)
+
 # neonvm_test(NAME [SOURCES …] LINKS … [LABEL unit]): one Catch2 program; without SOURCES, every *_test.cpp of the folder.
 function(neonvm_test name)
   cmake_parse_arguments(T "" "LABEL;TIMEOUT" "SOURCES;LINKS" ${ARGN})
@@ -60,4 +63,10 @@ function(neonvm_test name)
   target_link_libraries(${name} PRIVATE ${T_LINKS} catch_main)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS ${T_LABEL} TIMEOUT ${T_TIMEOUT})
+  if(T_LABEL STREQUAL vm)
+    set_tests_properties(${name} PROPERTIES PROCESSORS 2)  # QEMU under TCG takes a core and more
+  endif()
+  if(T_LABEL STREQUAL unit)
+    add_dependencies(unit_tests ${name})
+  endif()
 endfunction()

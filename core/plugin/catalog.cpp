@@ -117,12 +117,19 @@ Result<Catalog::Found> Catalog::find_by_name(std::int32_t kind, const std::strin
   return Error{Code::not_found, std::move(message)};
 }
 
+namespace {
+
+std::string a_kind(std::int32_t kind) {
+  return (kind == NEONVM_KIND_ORCHESTRATOR ? "an " : "a ") + std::string(kind_name(kind));
+}
+
+}  // namespace
+
 Result<Catalog::Found> Catalog::find(std::int32_t kind, const std::string& word) const {
   if (!is_path(word)) return find_by_name(kind, word);
   Result<Found> found = load(word);
   if (found && found->descriptor->kind != kind) {
-    return Error{Code::invalid_argument, "is a " + std::string(kind_name(found->descriptor->kind)) + " plugin, not a " +
-                                             std::string(kind_name(kind))}.at(word);
+    return Error{Code::invalid_argument, "is " + a_kind(found->descriptor->kind) + " plugin, not " + a_kind(kind)}.at(word);
   }
   return found;
 }

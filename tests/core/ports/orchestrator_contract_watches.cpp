@@ -54,6 +54,9 @@ void follows(Orchestrator& door) {
     REQUIRE(door.create(vm_object("v"), soon()).ok());
     CHECK(next_change(*watch).object.name == "v");
   }
+}
+
+void ends(Orchestrator& door) {
   SECTION("a deletion and a new object of the same name are two changes") {
     const Object first = *door.create(vm_object("web"), soon());
     const auto watch = synced_watch(door);
@@ -129,6 +132,7 @@ void keeps_up(const OrchestratorUnderTest& under_test) {
 void orchestrator_watches(const MakeOrchestrator& make) {
   const auto under_test = make();
   follows(*under_test.door);
+  ends(*under_test.door);
   keeps_up(under_test);
 }
 

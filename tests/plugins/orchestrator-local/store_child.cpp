@@ -124,6 +124,17 @@ int start(Orchestrator& door, const std::string& prefix, int times) {
   return ::pause();
 }
 
+// VMs that nobody runs, for commands that show some.
+int vms(Orchestrator& door, int count) {
+  for (int i = 0; i < count; ++i) {
+    Object made = object("vm-" + std::to_string(i), "");
+    made.kind = Kind::virtual_machine;
+    wire::encode_vm_spec(VmSpec{}, made);
+    if (const auto stored = door.create(made, soon()); !stored) return fail(stored.error());
+  }
+  return 0;
+}
+
 int list(Orchestrator& door) {
   const auto found = door.list(Kind::virtual_machine, soon());
   return found ? 0 : fail(found.error());
@@ -152,6 +163,7 @@ int main(int count, char** words) {
   if (command == "hold") return hold(**door, argument);
   if (command == "stamp") return stamp(**door, std::atoi(argument.c_str()));
   if (command == "fill" || command == "fill-limited") return fill(**door);
+  if (command == "vms") return vms(**door, std::atoi(argument.c_str()));
   if (command == "start") return start(**door, argument, std::atoi(words[4]));
   if (command == "serve") {
     say("serving");
