@@ -13,7 +13,7 @@ constexpr Instant never = Instant::max();
 constexpr double fourth = 0.25;
 // As a PSI trigger "some 50000 1000000" would fire: 50 ms of waiting within a second.
 constexpr Duration pressure_delay = std::chrono::milliseconds(100);
-constexpr std::size_t spare_samples = 8;
+constexpr std::size_t spare_samples = 24;
 
 decide::ScalingSettings scaling_of(const Settings& s) {
   decide::ScalingSettings made = s.scaling;

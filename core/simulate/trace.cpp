@@ -1,0 +1,164 @@
+#include "core/simulate/trace.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "core/simulate/line_file.hpp"
+#include "core/simulate/trace_format.hpp"
+
+namespace neonvm::simulate {
+namespace {
+
+constexpr double most_cpus = 4096;
+constexpr double most_memory = 64.0 * 1024 * static_cast<double>(gib);
+
+std::string file_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
+
+std::string stem(const std::string& path) {
+  const std::string name = file_name(path);
+  return name.substr(0, name.find('.'));
+}
+
+class Collector {
+ public:
+  explicit Collector(const TraceOptions& options) : options_(options) {}
+
+  Status read(const std::string& path) {
+    auto file = LineFile::open(path);
+    if (!file) return file.error();
+    const auto format = make_format(path, options_);
+    if (format == nullptr) return Error{Code::invalid_argument, "trace format \"" + options_.format + "\" is not known"};
+    std::string_view line;
+    Reading reading;
+    bool first = true;
+    while (true) {
+      const auto more = file->next(line);
+      if (!more) return more.error();
+      if (!*more) return {};
+      bool found = false;
+      LineFault fault = format->read(line, first, reading, found);
+      if (fault.what.empty() && found) fault = check_reading(reading);
+      if (fault.what.empty() && found) fault = take(reading);
+      if (!fault.what.empty()) return file->wrong(fault.column, fault.what);
+      first = false;
+    }
+  }
+
+  // Times become seconds since the first reading of all.
+  Trace finish() && {
+    double begin = std::numeric_limits<double>::infinity(), end = 0;
+    for (const Times& t : times_) begin = std::min(begin, t.first), end = std::max(end, t.last);
+    for (std::size_t i = 0; i < trace_.tracks.size(); ++i) {
+      const auto shift = static_cast<float>(times_[i].first - begin);
+      for (TracePoint& point : trace_.tracks[i].points) point.at += shift;
+    }
+    // The last reading of all holds for as long as the one before did.
+    trace_.length = trace_.tracks.empty() ? 0 : end - begin + longest_usual_;
+    return std::move(trace_);
+  }
+
+ private:
+  struct Times {
+    double first = 0, last = 0;
+  };
+
+  LineFault take(const Reading& r) {
+    const auto known = places_.find(r.vm);
+    if (known == places_.end()) {
+      if (trace_.tracks.size() >= options_.most_vms) return {};
+      places_.emplace(r.vm, trace_.tracks.size());
+      trace_.tracks.push_back({r.vm, {}});
+      times_.push_back({r.at, r.at});
+    }
+    const std::size_t place = known == places_.end() ? trace_.tracks.size() - 1 : known->second;
+    Times& times = times_[place];
+    auto& points = trace_.tracks[place].points;
+    if (!points.empty()) {
+      const double gap = r.at - times.last;
+      if (gap < 0) {
+        return {0, "time goes back for VM " + r.vm + ": " + std::to_string(r.at) + " after " + std::to_string(times.last) +
+                       "; sort the file by VM and time"};
+      }
+      if (gap == 0) return {};
+      if (gap > options_.largest_gap) ++trace_.gaps;
+      else longest_usual_ = std::max(longest_usual_, gap);
+    }
+    times.last = r.at;
+    points.push_back({static_cast<float>(r.at - times.first), static_cast<float>(r.cpu), static_cast<float>(r.memory),
+                      static_cast<float>(r.file)});
+    ++trace_.readings;
+    return {};
+  }
+
+  const TraceOptions& options_;
+  std::unordered_map<std::string, std::size_t> places_;
+  std::vector<Times> times_;
+  double longest_usual_ = 5;
+  Trace trace_;
+};
+
+class Replay final : public DemandSource {
+ public:
+  Replay(const Track& track, double length) : points_(&track.points), length_(length) {}
+
+  Piece piece(double at) override {
+    const auto& points = *points_;
+    while (next_ < points.size() && static_cast<double>(points[next_].at) <= at) ++next_;
+    if (at >= length_) return {{}, at + 1, true};
+    const double until = next_ < points.size() ? static_cast<double>(points[next_].at) : length_;
+    if (next_ == 0) return {{}, until};
+    const TracePoint& p = points[next_ - 1];
+    return {{static_cast<double>(p.cpu), static_cast<double>(p.memory), static_cast<double>(p.file), 0}, until};
+  }
+
+ private:
+  const std::vector<TracePoint>* points_;
+  double length_;
+  std::size_t next_ = 0;
+};
+
+}  // namespace
+
+const std::vector<std::string>& trace_formats() {
+  static const std::vector<std::string> formats = {"csv", "jsonl", "azure", "borg", "alibaba", "bitbrains"};
+  return formats;
+}
+
+std::string guessed_format(const std::string& path) {
+  const std::string name = file_name(path);
+  if (name.find("vm_cpu_readings") == 0) return "azure";
+  if (name.find("container_usage") == 0) return "alibaba";
+  if (name.find("instance_usage") == 0) return "borg";
+  return name.find(".jsonl") != std::string::npos ? "jsonl" : "csv";
+}
+
+LineFault check_reading(const Reading& r) {
+  if (r.cpu > most_cpus) return {0, "cpu: " + std::to_string(r.cpu) + " CPUs; at most 4096 are believed"};
+  if (r.memory > most_memory || r.file > most_memory) return {0, "memory: " + std::to_string(r.memory) + " bytes; at most 64 TiB are believed"};
+  if (r.at > 1e12) return {0, "time: " + std::to_string(r.at) + " s is too far away"};
+  return {};
+}
+
+std::unique_ptr<TraceFormat> make_format(const std::string& path, const TraceOptions& options) {
+  const std::string& f = options.format;
+  if (f == "csv") return make_csv_format();
+  if (f == "jsonl") return make_jsonl_format();
+  if (f == "azure") return make_azure_format(options);
+  if (f == "borg") return make_borg_format(options);
+  if (f == "alibaba") return make_alibaba_format(options);
+  if (f == "bitbrains") return make_bitbrains_format(stem(path));
+  return nullptr;
+}
+
+Result<Trace> read_trace(const std::vector<std::string>& paths, const TraceOptions& options) {
+  Collector collector(options);
+  for (const std::string& path : paths)
+    if (Status status = collector.read(path); !status) return status.error();
+  Trace trace = std::move(collector).finish();
+  if (trace.readings == 0) return Error{Code::invalid_argument, paths.empty() ? "no trace was given" : paths.front() + ": there is no reading in it"};
+  return trace;
+}
+
+std::unique_ptr<DemandSource> replay(const Track& track, double length) { return std::make_unique<Replay>(track, length); }
+
+}  // namespace neonvm::simulate
