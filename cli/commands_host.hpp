@@ -28,6 +28,8 @@ Command runner_command();
 Command controller_command();
 Command scheduler_command();
 Command agent_command();
+Command build_command();
+Command image_command();
 Command nodes_command();
 Command plugins_command();
 Command doctor_command();

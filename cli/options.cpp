@@ -175,6 +175,21 @@ void build(Program& program, const std::vector<Command>& commands) {
   }
 }
 
+// "-src=x" as "--src=x", where the command takes it so.
+std::vector<std::string> with_two_dashes(const std::vector<Command>& commands, int argc, char** argv) {
+  std::vector<std::string> words(argv, argv + argc);
+  const auto is_command = [&words](const Command& each) { return std::find(words.begin(), words.end(), each.name) != words.end(); };
+  const auto command = std::find_if(commands.begin(), commands.end(), [&](const Command& each) { return !each.one_dash.empty() && is_command(each); });
+  if (command == commands.end()) return words;
+  for (std::string& word : words) {
+    if (word == "--") break;
+    if (word.size() < 3 || word[0] != '-' || word[1] == '-') continue;
+    const std::string name = word.substr(1, word.find('=') == std::string::npos ? std::string::npos : word.find('=') - 1);
+    if (std::find(command->one_dash.begin(), command->one_dash.end(), name) != command->one_dash.end()) word.insert(0, "-");
+  }
+  return words;
+}
+
 // "neonvm help scale" is "neonvm scale --help".
 std::vector<char*> help_as_option(int argc, char** argv) {
   static char option[] = "--help";
@@ -220,7 +235,10 @@ int run_program(const std::vector<Command>& commands, int given_count, char** gi
   const int argc = static_cast<int>(words.size());
   char** argv = words.data();
   try {
-    program.app.parse(argc, argv);
+    auto dashed = with_two_dashes(commands, argc, argv);
+    std::vector<char*> pointers;
+    for (std::string& word : dashed) pointers.push_back(word.data());
+    program.app.parse(argc, pointers.data());
   } catch (const CLI::CallForHelp& help) {
     const auto chosen = program.app.get_subcommands();
     if (chosen.empty() && command_at(program.app, argc, argv) < argc) {

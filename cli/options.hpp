@@ -45,6 +45,7 @@ struct Command {
   std::string group;    // heading in `neonvm --help`
   std::string summary;  // one line
   std::function<std::function<Result<int>(Context&)>(Options&)> add;
+  std::vector<std::string> one_dash = {};  // long options that may have one dash, as Go programs write them
 };
 
 // What is known of a command line: for help, completion and tests.

@@ -1,0 +1,36 @@
+// build_image: a source into a bootable disk.
+//
+// Called by `neonvm build`. Blocking, one thread. Everything is made in `work` and given back as a file there; nothing is
+// visible elsewhere until the caller publishes it. The same sources and options give the same bytes.
+#pragma once
+
+#include <string>
+
+#include "core/model/resources.hpp"
+#include "core/model/result.hpp"
+#include "vm-builder/image_store.hpp"
+#include "vm-builder/source.hpp"
+#include "vm-builder/steps.hpp"
+
+namespace neonvm::builder {
+
+struct BuildRequest {
+  SourceRequest source;          // its `work` is filled in
+  std::string format = "qcow2";  // or "raw"
+  std::string root = "ext4";     // or "erofs": read-only, for many VMs to share
+  Bytes size;                    // of an ext4; 0: as the files need
+  bool compress = false, project_quota = false;
+  std::string program;           // the guest's static neonvm; empty: none
+  std::string cmd, user;         // instead of the image's: words, an account; empty: the image's
+  std::vector<std::string> ports, env;  // added to the image's
+  Limits limits;
+};
+
+struct BuiltDisk {
+  std::string path;
+  ImageFacts facts;  // without digest and file_size
+};
+
+Result<BuiltDisk> build_image(const BuildRequest& request, const std::string& work, Steps& steps);
+
+}  // namespace neonvm::builder
