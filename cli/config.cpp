@@ -40,7 +40,9 @@ std::string not_a(const std::string& wanted, const toml::node& node) {
 
 Setting text_setting(const std::string& key, std::string Config::*field, const std::string& help,
                      const std::vector<std::string>& choices = {}) {
-  return {key, "string", help,
+  std::string text = help;
+  for (const auto& choice : choices) text += (text == help ? ": " : ", ") + choice;
+  return {key, "string", text,
           [field, choices](Config& config, const toml::node& node) -> std::string {
             const auto value = node.value_exact<std::string>();
             if (!value) return not_a("a string", node);

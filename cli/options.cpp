@@ -46,7 +46,9 @@ class Recorder : public Options {
     note(names, "", help);
     facts.back().choices = choices;
     if (!app_) return;
-    app_->add_option(names, value, help)->type_name("")->check([choices](const std::string& given) -> std::string {
+    std::string shown;
+    for (const auto& one : choices) shown += (shown.empty() ? "" : "|") + one;
+    app_->add_option(names, value, help)->type_name(shown)->check([choices](const std::string& given) -> std::string {
       if (std::find(choices.begin(), choices.end(), given) != choices.end()) return "";
       std::string all;
       for (const auto& one : choices) all += (all.empty() ? "" : ", ") + one;
@@ -244,7 +246,7 @@ int run_program(const std::vector<Command>& commands, int given_count, char** gi
     if (chosen.empty() && command_at(program.app, argc, argv) < argc) {
       return usage_error(program.app, nullptr, help, commands, argc, argv);
     }
-    std::cout << (chosen.empty() ? program.app.help() : chosen.front()->help());
+    std::cout << (chosen.empty() ? program.app.help() : chosen.front()->help("neonvm"));
     return 0;
   } catch (const CLI::CallForVersion&) {
     std::cout << version_line() << "\n";
