@@ -32,20 +32,20 @@ void HostRequests::operator()(const wire::SetCpus& order) {
 }
 
 void HostRequests::operator()(const wire::AskConsent& question) {
-  const Instant now = doors_.loop.now();
-  const decide::ConsentAnswer answer = doors_.consent.consent(question.target, now);
-  runtime::log_info(room, answer.ok ? "shrink consented to" : "shrink refused",
-                    {{"to", to_string(question.target)}, {"why", answer.why}, {"rev", text_of(question.revision)}});
-  if (answer.ok) doors_.consent.size_told(question.target.memory, now);
-  wire::Reply reply = answer.ok ? consent_to(question.id) : refusal(question.id, answer.why);
-  reply.why = answer.why;
-  reply.floor = answer.ok ? std::nullopt : answer.floor;
-  doors_.send(reply);
+  doors_.desk.ask(question.target, [this, question, session = session_](const decide::ConsentAnswer& answer) {
+    runtime::log_info(room, answer.ok ? "shrink consented to" : "shrink refused",
+                      {{"to", to_string(question.target)}, {"why", answer.why}, {"rev", text_of(question.revision)}});
+    if (session != session_) return;
+    wire::Reply reply = answer.ok ? consent_to(question.id) : refusal(question.id, answer.why);
+    reply.why = answer.why;
+    reply.floor = answer.ok ? std::nullopt : answer.floor;
+    doors_.send(reply);
+  });
 }
 
 void HostRequests::operator()(const wire::TellGrown& news) {
   runtime::log_info(room, "grown", {{"to", to_string(news.granted)}, {"rev", text_of(news.revision)}});
-  doors_.consent.size_told(news.granted.memory, doors_.loop.now());
+  doors_.desk.grown(news.granted);
   doors_.send(consent_to(news.id));
   doors_.look_at_memory();
 }

@@ -6,9 +6,9 @@
 
 #include <functional>
 
-#include "core/decide/guest_consent.hpp"
 #include "core/runtime/loop.hpp"
 #include "core/wire/guest_protocol.hpp"
+#include "guest/consent_desk.hpp"
 #include "guest/cpu_online.hpp"
 #include "guest/streams.hpp"
 
@@ -17,7 +17,7 @@ namespace neonvm::guest {
 struct RequestDoors {
   runtime::Loop& loop;
   CpuOnline& cpus;
-  decide::GuestConsent& consent;
+  ConsentDesk& desk;
   Streams& streams;
   std::function<void(const wire::GuestMessage&)> send;
   std::function<void()> power_off;          // after the reply was sent

@@ -6,6 +6,7 @@
 #include "core/runtime/http.hpp"
 #include "core/runtime/log.hpp"
 #include "core/runtime/loop.hpp"
+#include "guest/consent_desk.hpp"
 #include "guest/cpu_online.hpp"
 #include "guest/guest_metrics.hpp"
 #include "guest/host_link.hpp"
@@ -19,6 +20,7 @@
 #include "guest/sampler.hpp"
 #include "guest/uevents.hpp"
 #include "guest/upstream_door.hpp"
+#include "guest/workload_news.hpp"
 
 namespace neonvm::guest {
 namespace {
@@ -40,6 +42,8 @@ class Monitor {
   void pressed(Pressured what);
   bool wish(const decide::MemoryWish& wish);
   void looked(Instant now);
+  void tell_of_workload();
+  void begin_session();
   void device_seen(const Uevent& event);
   void look_at_devices();
   void power_off();
@@ -50,6 +54,8 @@ class Monitor {
   std::string session_ = random_session();
   runtime::Loop loop_;
   decide::GuestConsent consent_;
+  Hooks hooks_{loop_};
+  ConsentDesk desk_{loop_, consent_, hooks_};
   CpuOnline cpus_;
   MemoryBlocks memory_;
   HostLink link_;
@@ -59,6 +65,8 @@ class Monitor {
   MemoryWatch memory_watch_;
   PressureWatch pressure_;
   Uevents uevents_;
+  NewsWatch news_{[this] { tell_of_workload(); }};
+  std::uint64_t told_starts_ = 0;            // in this session
   PowerOff power_;
   runtime::Timer farewell_;
   GuestMetrics metrics_;
@@ -94,7 +102,7 @@ wire::Hello Monitor::hello() const {
 LinkHandlers Monitor::link_handlers() {
   LinkHandlers handlers;
   handlers.hello = [this] { return hello(); };
-  handlers.session_began = [this] { sampler_.start(); };
+  handlers.session_began = [this] { begin_session(); };
   handlers.message = [this](const wire::GuestMessage& message) { requests_.handle(message); };
   handlers.session_ended = [this](const std::string&) { requests_.session_ended(); };
   return handlers;
@@ -103,7 +111,7 @@ LinkHandlers Monitor::link_handlers() {
 RequestDoors Monitor::request_doors() {
   return RequestDoors{loop_,
                       cpus_,
-                      consent_,
+                      desk_,
                       streams_,
                       [this](const wire::GuestMessage& message) { link_.send(message); },
                       [this] { power_off(); },
@@ -134,6 +142,19 @@ void Monitor::looked(Instant now) {
   if (!anonymous) return;
   consent_.cgroup_sampled(*anonymous, now);
   if (upstream_) upstream_->cgroup_sampled(*anonymous);
+}
+
+void Monitor::begin_session() {
+  told_starts_ = 0;
+  tell_of_workload();
+  sampler_.start();
+}
+
+void Monitor::tell_of_workload() {
+  const auto news = read_news();
+  if (!news || news->starts == told_starts_ || !link_.in_session()) return;
+  told_starts_ = news->starts;
+  link_.send(*news);
 }
 
 void Monitor::device_seen(const Uevent& event) {
@@ -179,7 +200,7 @@ Status Monitor::serve(std::uint16_t port, runtime::HttpServer& server) {
 }
 
 void Monitor::open_upstream_ports() {
-  upstream_ = std::make_unique<UpstreamDoor>(loop_, consent_);
+  upstream_ = std::make_unique<UpstreamDoor>(loop_, consent_, desk_);
   runtime::HttpServerOptions open_to_all;
   open_to_all.authorize = [](const runtime::HttpRequest&) { return true; };  // upstream's protocol has no credentials
   monitor_server_ = std::make_unique<runtime::HttpServer>(loop_, open_to_all);
@@ -196,17 +217,24 @@ void Monitor::open_upstream_ports() {
 }
 
 int Monitor::run() {
-  loop_.on_signals({SIGTERM, SIGINT}, [this](int) { loop_.stop(0); });
+  loop_.on_signals({SIGTERM, SIGINT}, [this](int) {
+    tell_of_workload();  // the machine may be about to end, and this is why
+    loop_.stop(0);
+  });
   runtime::log_info(room, "started", {{"version", NEONVM_VERSION}, {"pressure", pressure_.word()}});
   for (const std::string& path : sampler_.missing()) runtime::log_warning(room, "not told by this kernel", {{"file", path}});
   if (const Status open = uevents_.open(loop_); !open) {
     runtime::log_warning(room, "hot-plug is not seen", {{"why", open.error().message}});
   }
   if (options_.upstream_ports || KernelCmdline::of_this_machine().is_on("neonvm.upstream")) open_upstream_ports();
+  if (const Status open = news_.open(loop_); !open) {
+    runtime::log_warning(room, "ends of the workload are not seen", {{"why", open.error().message}});
+  }
   if (!options_.cgroup.empty()) memory_watch_.on_look([this](Instant now) { looked(now); });
   sampler_.start();
   memory_watch_.look();
   look_at_devices();
+  desk_.look();
   return loop_.run();
 }
 

@@ -21,7 +21,8 @@ MilliCpu milli(double cpus) {
 
 }  // namespace
 
-UpstreamDoor::UpstreamDoor(runtime::Loop& loop, decide::GuestConsent& consent) : loop_(loop), consent_(consent) {}
+UpstreamDoor::UpstreamDoor(runtime::Loop& loop, const decide::GuestConsent& consent, ConsentDesk& desk)
+    : loop_(loop), consent_(consent), desk_(desk) {}
 
 UpstreamDoor::~UpstreamDoor() { drop(); }
 
@@ -82,24 +83,29 @@ void UpstreamDoor::answer(const monitor::Message& message) {
   if (const auto* said = std::get_if<monitor::InternalError>(&message.body)) {
     return runtime::log_warning(room, "the agent has failed", {{"why", said->error}});
   }
+  if (const auto* wanted = std::get_if<monitor::DownscaleRequest>(&message.body)) {
+    return shrink(message.id, {milli(wanted->cpu), wanted->memory});
+  }
   send(message.id, reply_to(message.body));
 }
 
+// The agent that has asked may be gone when the answer is there.
+void UpstreamDoor::shrink(std::uint64_t id, const Resources& target) {
+  const std::weak_ptr<runtime::Channel> asked = channel_;
+  desk_.ask(target, [this, id, target, asked](const decide::ConsentAnswer& answer) {
+    const auto channel = asked.lock();
+    if (!channel || channel != channel_) return;
+    if (answer.ok) told_ = target.memory;
+    send(id, monitor::DownscaleResult{answer.ok, answer.why});
+  });
+}
+
 monitor::Body UpstreamDoor::reply_to(const monitor::Body& body) {
-  const Instant now = loop_.now();
   if (std::holds_alternative<monitor::HealthCheck>(body)) return monitor::HealthCheck{};
   if (const auto* grown = std::get_if<monitor::UpscaleNotification>(&body)) {
     told_ = grown->memory;
-    consent_.size_told(grown->memory, now);
+    desk_.grown({milli(grown->cpu), grown->memory});
     return monitor::UpscaleConfirmation{};
-  }
-  if (const auto* shrink = std::get_if<monitor::DownscaleRequest>(&body)) {
-    const decide::ConsentAnswer answer = consent_.consent({milli(shrink->cpu), shrink->memory}, now);
-    if (answer.ok) {
-      told_ = shrink->memory;
-      consent_.size_told(shrink->memory, now);
-    }
-    return monitor::DownscaleResult{answer.ok, answer.why};
   }
   if (const auto* unknown_one = std::get_if<monitor::Unknown>(&body)) {
     return monitor::InvalidMessage{"unknown message type '" + unknown_one->type + "'"};

@@ -13,6 +13,7 @@
 #include "core/runtime/channel.hpp"
 #include "core/runtime/loop.hpp"
 #include "core/wire/monitor_protocol.hpp"
+#include "guest/consent_desk.hpp"
 
 namespace neonvm::guest {
 
@@ -20,7 +21,7 @@ constexpr std::uint16_t upstream_monitor_port = 10301;
 
 class UpstreamDoor {
  public:
-  UpstreamDoor(runtime::Loop& loop, decide::GuestConsent& consent);
+  UpstreamDoor(runtime::Loop& loop, const decide::GuestConsent& consent, ConsentDesk& desk);
   ~UpstreamDoor();
   void connected(std::shared_ptr<runtime::Channel> channel);
   // Asks the agent for more memory, at most once a second. False: nobody is connected.
@@ -33,11 +34,13 @@ class UpstreamDoor {
   void greeted(const std::string& text);
   void answer(const wire::monitor::Message& message);
   wire::monitor::Body reply_to(const wire::monitor::Body& body);
+  void shrink(std::uint64_t id, const Resources& target);
   void send(std::uint64_t id, wire::monitor::Body body);
   void drop();
 
   runtime::Loop& loop_;
-  decide::GuestConsent& consent_;
+  const decide::GuestConsent& consent_;
+  ConsentDesk& desk_;
   std::shared_ptr<runtime::Channel> channel_;
   bool greeted_ = false;
   runtime::Timer patience_;

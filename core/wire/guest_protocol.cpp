@@ -15,6 +15,7 @@ std::span<const Word<Stream>> words(Stream) {
 const char* type_of(const Hello*) { return "hello"; }
 const char* type_of(const SampleMessage*) { return "sample"; }
 const char* type_of(const WantMemory*) { return "wantMemory"; }
+const char* type_of(const WorkloadEnded*) { return "workloadEnded"; }
 const char* type_of(const SetCpus*) { return "setCpus"; }
 const char* type_of(const AskConsent*) { return "askConsent"; }
 const char* type_of(const TellGrown*) { return "tellGrown"; }
@@ -46,6 +47,13 @@ void describe(auto& v, Like<SampleMessage> auto& m) {
 void describe(auto& v, Like<WantMemory> auto& m) {
   v.need("memory", m.memory);
   v.field("why", m.why);
+}
+
+void describe(auto& v, Like<WorkloadEnded> auto& m) {
+  v.need("exitCode", m.exit_code);
+  v.field("why", m.why);
+  v.field_or("starts", m.starts, 0);
+  v.field_or("again", m.again, false);
 }
 
 void describe(auto& v, Like<SetCpus> auto& m) {

@@ -57,6 +57,17 @@ struct WantMemory {
   friend bool operator==(const WantMemory&, const WantMemory&) = default;
 };
 
+// Guest -> host: the command that this guest was started for has ended. Told at each end, and the last one again at the
+// beginning of a session, so `starts` tells news from old. {"type":"workloadEnded","exitCode":7,"why":"…","starts":3}
+struct WorkloadEnded {
+  int exit_code = 0;                    // 128 + signal as in a shell; 127: it could not be run
+  std::string why;                      // "ended with code 7", "was killed by signal 9"
+  std::uint64_t starts = 0;             // how often it has been started by now
+  bool again = false;                   // it will be started again
+
+  friend bool operator==(const WorkloadEnded&, const WorkloadEnded&) = default;
+};
+
 // Host -> guest, answered by Reply with `cpus_online`. {"type":"setCpus","id":7,"count":3,"revision":12}
 struct SetCpus {
   std::uint64_t id = 0;
@@ -180,8 +191,8 @@ struct UnknownMessage {
   friend bool operator==(const UnknownMessage&, const UnknownMessage&) = default;
 };
 
-using GuestMessage = std::variant<Hello, SampleMessage, WantMemory, SetCpus, AskConsent, TellGrown, Reply, Exec, StreamData,
-                                  Ack, Signal, PutFile, GetFile, Shutdown, Ping, LinkError, UnknownMessage>;
+using GuestMessage = std::variant<Hello, SampleMessage, WantMemory, WorkloadEnded, SetCpus, AskConsent, TellGrown, Reply, Exec,
+                                  StreamData, Ack, Signal, PutFile, GetFile, Shutdown, Ping, LinkError, UnknownMessage>;
 
 Result<GuestMessage> decode_guest_message(std::string_view line);
 std::string encode(const GuestMessage& message);  // one line, newline included

@@ -11,11 +11,15 @@
 #include <csignal>
 
 #include "guest/init/say.hpp"
+#include "guest/workload_news.hpp"
 
 namespace neonvm::guest {
 namespace {
 
 Instant now() { return std::chrono::steady_clock::now(); }
+
+// For what is asked to end after the workload has; all of it if there was none.
+constexpr Duration least_grace = std::chrono::seconds(1);
 
 int milliseconds_until(Instant when) {
   const auto rest = std::chrono::ceil<std::chrono::milliseconds>(when - now()).count();
@@ -89,9 +93,19 @@ void Supervisor::reap() {
   for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0; pid = ::waitpid(-1, &status, WNOHANG)) {
     for (std::size_t i = 0; i < services_.size(); ++i) {
       if (!services_[i].ended(pid, status, now())) continue;
-      if (i == workload_ && after_workload_ == AfterWorkload::power_off) end_ = PowerEnd::off;
+      if (i == workload_) workload_ended(status);
     }
   }
+}
+
+void Supervisor::workload_ended(int wait_status) {
+  if (after_workload_ == AfterWorkload::power_off) end_ = PowerEnd::off;
+  wire::WorkloadEnded news;
+  news.exit_code = exit_code_of(wait_status);
+  news.why = text_of_end(wait_status);
+  news.starts = ++workload_ends_;
+  news.again = !end_ && after_workload_ == AfterWorkload::restart;
+  if (const Status written = write_news(news); !written) say(written.error().message);
 }
 
 // True when no process is left. Signals wake us; SIGCHLD is among them.
@@ -114,11 +128,26 @@ void Supervisor::stop_services() {
   for (Service& service : services_) service.stop();
 }
 
+// Whatever else ends meanwhile is reaped, and stays ended.
+void Supervisor::stop_workload(Instant until) {
+  if (!workload_) return;
+  services_[*workload_].stop();
+  while (services_[*workload_].running() && now() < until) {
+    pollfd watched{signals_.get(), POLLIN, 0};
+    ::poll(&watched, 1, milliseconds_until(until));
+    take_signals();
+  }
+}
+
 void Supervisor::stop_all(Duration grace) {
+  const Instant until = now() + grace;
+  end_ = end_.value_or(PowerEnd::off);
+  stop_workload(until);
+  const bool late = workload_ && services_[*workload_].running();
   stop_services();
   ::kill(-1, SIGTERM);
   ::kill(-1, SIGCONT);
-  if (wait_for_all(grace)) return;
+  if (wait_for_all(std::max<Duration>(until - now(), least_grace)) && !late) return;
   say("killing what has not ended in time");
   ::kill(-1, SIGKILL);
   if (!wait_for_all(std::chrono::seconds(1))) say("some processes do not end");

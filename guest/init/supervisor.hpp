@@ -26,22 +26,26 @@ class Supervisor {
   [[nodiscard]] bool has_power_button() const { return !button_.devices().empty(); }
   // Returns when the machine is to end.
   PowerEnd run();
-  // Stops everything that runs: SIGTERM, and SIGKILL after `grace`. Returns as soon as nothing is left.
+  // Stops everything that runs, and starts nothing again: the workload first, which has `grace` for it while the monitor
+  // still speaks for it; then the rest by SIGTERM, and what does not go by SIGKILL. Returns as soon as nothing is left.
   void stop_all(Duration grace);
   // The services only, as a process that is not PID 1.
   void stop_services();
 
  private:
   void wait();
+  void stop_workload(Instant until);
   [[nodiscard]] int pause_ms() const;
   void take_signals();
   void reap();
+  void workload_ended(int wait_status);
   bool wait_for_all(Duration limit);
 
   Fd signals_;
   PowerButton button_;
   std::vector<Service> services_;
   std::optional<std::size_t> workload_;
+  std::uint64_t workload_ends_ = 0;
   AfterWorkload after_workload_ = AfterWorkload::restart;
   std::optional<PowerEnd> end_;
 };

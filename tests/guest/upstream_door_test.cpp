@@ -28,7 +28,9 @@ struct Desk {
   runtime::Loop loop{clock};
   decide::GuestConsent consent;
   runtime::HttpServer server{loop};
-  UpstreamDoor door{loop, consent};
+  Hooks hooks{loop, dir.path("hooks")};
+  ConsentDesk desk{loop, consent, hooks};
+  UpstreamDoor door{loop, consent, desk};
   runtime::Endpoint at{runtime::Endpoint::Scheme::unix_socket, dir.path("s"), 0};
   std::array<Agent, 2> agents;
 

@@ -81,6 +81,7 @@ GuestMessage guest_message() {
       [] { return Hello{code(), text(), text(), count(), count(), list(text)}; },
       [] { return SampleMessage{sample(), event_name()}; },
       [] { return WantMemory{size(), text()}; },
+      [] { return WorkloadEnded{code(), text(), number(), coin()}; },
       [] { return SetCpus{number(), count(), revision()}; },
       [] { return AskConsent{number(), resources(), revision()}; },
       [] { return TellGrown{number(), resources(), revision()}; },

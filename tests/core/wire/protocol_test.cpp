@@ -130,6 +130,8 @@ TEST_CASE("the examples in the guest protocol's header") {
   CHECK(std::get<SampleMessage>(*sample).event == "memory");
   const auto want = decode_guest_message(R"({"type":"wantMemory","memory":"1536Mi","why":"cache"})");
   CHECK(std::get<WantMemory>(*want) == WantMemory{Bytes{1536 * mib}, "cache"});
+  const auto ended = decode_guest_message(R"({"type":"workloadEnded","exitCode":137,"why":"killed","starts":2,"again":true})");
+  CHECK(std::get<WorkloadEnded>(*ended) == WorkloadEnded{137, "killed", 2, true});
   const auto cpus = decode_guest_message(R"({"type":"setCpus","id":7,"count":3,"revision":12})");
   CHECK(std::get<SetCpus>(*cpus) == SetCpus{7, 3, {12, 0}});
   CHECK(encode(*cpus) == "{\"count\":3,\"id\":7,\"revision\":12,\"type\":\"setCpus\"}\n");

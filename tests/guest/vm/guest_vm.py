@@ -268,6 +268,9 @@ class GuestVm:
     def plugged(self):
         return self.qmp.run("qom-get", path="/machine/peripheral/vmem", property="size")
 
+    def since_start(self):
+        return time.monotonic() - self.started
+
     def wait_end(self, limit=30):
         self.process.wait(limit)
         return self.process.returncode
@@ -296,6 +299,23 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def make_disk(folder, init):
+    """An ext4 root with busybox and that script as /sbin/init, made without root."""
+    root = os.path.join(folder, "root")
+    for name in ("bin", "sbin", "dev", "proc", "sys", "run", "tmp"):
+        os.makedirs(os.path.join(root, name))
+    busybox = next(path for path in ("/bin/busybox", "/usr/bin/busybox") if os.path.exists(path))
+    subprocess.run(["cp", busybox, os.path.join(root, "bin", "busybox")], check=True)
+    for applet in ("sh", "sleep", "mount", "grep", "poweroff", "kill", "pidof"):
+        os.symlink("busybox", os.path.join(root, "bin", applet))
+    with open(os.path.join(root, "sbin", "init"), "w", encoding="utf-8") as file:
+        file.write(init)
+    os.chmod(os.path.join(root, "sbin", "init"), 0o755)
+    disk = os.path.join(folder, "disk")
+    subprocess.run(["/sbin/mke2fs", "-q", "-t", "ext4", "-d", root, disk, "16M"], check=True, stdout=subprocess.DEVNULL)
+    return disk
 
 
 def default_guest():

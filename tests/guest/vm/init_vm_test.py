@@ -3,13 +3,12 @@
     init_vm_test.py [TEST …]     NEONVM_GUEST names the folder with vmlinuz and initrd
 """
 import os
-import subprocess
 import sys
 import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from guest_vm import GuestVm, default_guest, main, until  # noqa: E402
+from guest_vm import GuestVm, default_guest, main, make_disk, until  # noqa: E402
 
 KERNEL, INITRD = default_guest()
 
@@ -54,13 +53,16 @@ def test_runs_a_workload():
     hostile = "a b;'$(reboot)`reboot`\\|&*"
     words = run_words("sh", "-c", "set -f; IFS=; echo got=$1 env=$HOSTILE; exit 7", "sh", hostile)
     with vm(words=f'{words} "neonvm.env=HOSTILE={hostile}" neonvm.exit=restart') as guest:
-        until(lambda: guest.console().count("workload ended with code 7") >= 3, "it was started three times")
+        third = guest.link.wait(lambda m: m.get("type") == "workloadEnded" and m["starts"] == 3, "it was started three times")
+        assert third["exitCode"] == 7 and third["again"] and third["why"] == "ended with code 7", third
         assert f"got={hostile} env={hostile}" in guest.console(), guest.console()
         assert guest.link.ask("ping")["ok"]
 
 
 def test_ends_with_its_workload():
     with vm(words=run_words("sh", "-c", "sleep 1; exit 3") + " neonvm.exit=poweroff") as guest:
+        ended = guest.link.wait(lambda m: m.get("type") == "workloadEnded", "its end is told before the machine's")
+        assert ended["exitCode"] == 3 and not ended.get("again"), ended
         assert guest.wait_end() == 0
         assert "workload ended with code 3" in guest.console(), guest.console()
 
@@ -71,11 +73,25 @@ def test_stops_a_workload_in_order():
         until(lambda: "ready" in guest.console(), "the workload runs")
         began = time.monotonic()
         assert guest.link.ask("shutdown")["ok"]
+        # The monitor speaks for it until it has ended.
+        guest.link.wait(lambda m: m.get("type") == "sample" and m["at"] > began + 1.2, "samples go on meanwhile")
         assert guest.wait_end() == 0
         took = time.monotonic() - began
         assert took >= 2, f"it was not given its grace: {took:.2f} s"
         console = guest.console()
         assert console.count("ready") == 1 and "killing what has not ended in time" in console, console
+
+
+def test_tells_how_the_workload_took_its_end():
+    script = "trap 'exit 5' TERM; echo ready; while :; do sleep 0.1; done"
+    with vm(words=run_words("sh", "-c", script) + " neonvm.grace=60") as guest:
+        until(lambda: "ready" in guest.console(), "the workload runs")
+        began = time.monotonic()
+        guest.qmp.run("system_powerdown")
+        ended = guest.link.wait(lambda m: m.get("type") == "workloadEnded", "its end is told")
+        assert ended["exitCode"] == 5 and ended["starts"] == 1 and not ended.get("again"), ended
+        assert guest.wait_end() == 0
+        print(f"  off after {time.monotonic() - began:.2f} s", flush=True)
 
 
 def test_boots_a_disk():
@@ -98,22 +114,6 @@ def test_says_what_is_wrong_with_a_disk():
     with vm(words="root=/dev/vda") as guest:
         assert "/dev/vda has not appeared in 10 s; going on without that disk" in guest.console(), guest.console()
         assert guest.link.ask("ping")["ok"]
-
-
-def make_disk(folder, init):
-    root = os.path.join(folder, "root")
-    for name in ("bin", "sbin", "dev", "proc", "sys", "run", "tmp"):
-        os.makedirs(os.path.join(root, name))
-    busybox = next(path for path in ("/bin/busybox", "/usr/bin/busybox") if os.path.exists(path))
-    subprocess.run(["cp", busybox, os.path.join(root, "bin", "busybox")], check=True)
-    for applet in ("sh", "sleep", "mount", "grep", "poweroff", "kill", "pidof"):
-        os.symlink("busybox", os.path.join(root, "bin", applet))
-    with open(os.path.join(root, "sbin", "init"), "w", encoding="utf-8") as file:
-        file.write(init)
-    os.chmod(os.path.join(root, "sbin", "init"), 0o755)
-    disk = os.path.join(folder, "disk")
-    subprocess.run(["/sbin/mke2fs", "-q", "-t", "ext4", "-d", root, disk, "16M"], check=True, stdout=subprocess.DEVNULL)
-    return disk
 
 
 if __name__ == "__main__":

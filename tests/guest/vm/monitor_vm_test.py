@@ -43,6 +43,7 @@ def test_talks_to_its_host():
         check_network(link)
         check_pressure(link)
         check_consent(guest)
+        check_hooks(guest)
         check_footprint(link)
         check_bad_lines(link)
 
@@ -138,6 +139,22 @@ def check_consent(guest):
     # What the kernel keeps of its own in there is a few MiB with auto-movable.
     until(lambda: guest.plugged() <= 64 * MIB, "nearly all of it has left")
     link.sample(lambda s: s["memoryTotal"] < 576 * MIB, "the guest is small again")
+
+
+def check_hooks(guest):
+    """A program of the guest refuses a shrink that memory would allow, with its own words."""
+    hook = b"""#!/bin/sh
+read question
+case $question in *shrink*) echo '{"ok":false,"why":"a backup runs","floor":"384Mi"}' ;; esac
+"""
+    link = guest.link
+    link.shell("mkdir -p /etc/neonvm/hooks")
+    assert link.put("/etc/neonvm/hooks/backup", hook, 0o755)["ok"]
+    no = link.ask("askConsent", target=resources(384 * MIB))
+    assert not no["ok"] and no["why"] == "backup: a backup runs" and to_bytes(no["floor"]) == 384 * MIB, no
+    link.shell("rm /etc/neonvm/hooks/backup")
+    assert link.ask("askConsent", target=resources(384 * MIB))["ok"]
+    assert link.ask("tellGrown", granted=resources(guest.base))["ok"]
 
 
 def to_bytes(quantity):

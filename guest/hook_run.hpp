@@ -1,0 +1,50 @@
+// HookRun: one run of one hook: the question goes in, an answer comes out, within a limit.
+//
+// Called by guest/hooks. Threads: loop thread; nothing blocks. `answered` is called once, from the loop; `over` once, when
+// no process is left of it, and is its last deed. A hook that is late is killed with its group, but waited for, because
+// the kernel may hold it. Destroyed before: its process gets SIGKILL and is reaped by nobody.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/runtime/loop.hpp"
+#include "core/wire/hook_protocol.hpp"
+#include "guest/child_process.hpp"
+
+namespace neonvm::guest {
+
+class HookRun {
+ public:
+  struct Exits {
+    std::function<void(const Result<wire::HookAnswer>&)> answered;
+    std::function<void()> over;
+  };
+  HookRun(runtime::Loop& loop, std::string path, Exits exits);
+  ~HookRun();
+  HookRun(const HookRun&) = delete;
+  HookRun& operator=(const HookRun&) = delete;
+  void start(const wire::HookQuestion& question, Duration limit);
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  void begin(const wire::HookQuestion& question);
+  void watch(Fd& fd, runtime::FdWatch& watch, std::string& into);
+  void read(Fd& fd, runtime::FdWatch& watch, std::string& into);
+  void exited(int code);
+  void answer(const Result<wire::HookAnswer>& answer);
+  [[nodiscard]] Result<wire::HookAnswer> outcome(int code) const;
+
+  runtime::Loop& loop_;
+  std::string path_;
+  Exits exits_;
+  std::unique_ptr<ChildProcess> process_;
+  Fd output_, error_;
+  runtime::FdWatch output_watch_, error_watch_;
+  std::string said_, complained_;
+  runtime::Timer limit_;
+};
+
+}  // namespace neonvm::guest

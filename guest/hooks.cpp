@@ -1,0 +1,104 @@
+#include "guest/hooks.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "core/runtime/log.hpp"
+
+namespace neonvm::guest {
+namespace {
+
+constexpr const char* room = "hooks";
+
+std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+bool can_be_run(const std::string& path) {
+  struct stat facts {};
+  return ::stat(path.c_str(), &facts) == 0 && S_ISREG(facts.st_mode) && ::access(path.c_str(), X_OK) == 0;
+}
+
+}  // namespace
+
+// One question to all hooks.
+struct Hooks::Round {
+  wire::HookQuestion question;
+  std::function<void(const HookVerdict&)> done;
+  std::size_t missing = 0;
+  HookVerdict verdict;
+  bool floor_is_known = true;
+
+  void refuse(const std::string& why, std::optional<Bytes> floor) {
+    verdict.ok = false;
+    verdict.why += (verdict.why.empty() ? "" : "; ") + why;
+    floor_is_known = floor_is_known && floor.has_value();
+    if (floor) verdict.floor = std::max(verdict.floor.value_or(Bytes{0}), *floor);
+    if (!floor_is_known) verdict.floor.reset();
+  }
+};
+
+Hooks::Hooks(runtime::Loop& loop, std::string folder, Duration limit)
+    : loop_(loop), folder_(std::move(folder)), limit_(limit) {}
+
+std::vector<std::string> Hooks::paths() const {
+  std::vector<std::string> found;
+  std::error_code failed;
+  for (std::filesystem::directory_iterator entry(folder_, failed), end; !failed && entry != end; entry.increment(failed)) {
+    if (can_be_run(entry->path().string())) found.push_back(entry->path().string());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+bool Hooks::still_runs(const std::string& path) const {
+  return std::any_of(runs_.begin(), runs_.end(), [&path](const auto& run) { return run->path() == path; });
+}
+
+void Hooks::ask(const wire::HookQuestion& question, std::function<void(const HookVerdict&)> done) {
+  const auto all = paths();
+  std::erase_if(working_sets_, [&all](const auto& one) { return !std::binary_search(all.begin(), all.end(), one.first); });
+  auto round = std::make_shared<Round>();
+  round->question = question;
+  round->done = std::move(done);
+  round->missing = all.size();
+  if (all.empty()) return round->done(round->verdict);
+  for (const std::string& path : all) run(path, round);
+}
+
+void Hooks::run(const std::string& path, const std::shared_ptr<Round>& round) {
+  if (still_runs(path)) {
+    return answered(path, *round, Error{Code::unavailable, "still runs since an earlier question"});
+  }
+  runs_.push_back(nullptr);
+  HookRun::Exits exits;
+  exits.answered = [this, path, round](const Result<wire::HookAnswer>& answer) { answered(path, *round, answer); };
+  exits.over = [this, here = std::prev(runs_.end())] { over(here->get()); };
+  runs_.back() = std::make_unique<HookRun>(loop_, path, std::move(exits));
+  runs_.back()->start(round->question, limit_);
+}
+
+void Hooks::over(const HookRun* run) {
+  const auto ended = std::find_if(runs_.begin(), runs_.end(), [run](const auto& one) { return one.get() == run; });
+  // It is calling: it goes when it has returned.
+  const std::shared_ptr<HookRun> last(std::move(*ended));
+  runs_.erase(ended);
+  loop_.post([last] {});
+}
+
+void Hooks::answered(const std::string& path, Round& round, const Result<wire::HookAnswer>& answer) {
+  const std::string name = name_of(path);
+  if (!answer) {
+    runtime::log_warning(room, "no answer", {{"hook", name}, {"why", answer.error().message}});
+    if (round.question.event == wire::HookEvent::shrink) round.refuse(name + ": " + answer.error().message, std::nullopt);
+  } else {
+    if (answer->working_set) working_sets_[path] = *answer->working_set;
+    if (!answer->ok) round.refuse(name + ": " + (answer->why.empty() ? "refuses" : answer->why), answer->floor);
+  }
+  if (--round.missing > 0) return;
+  for (const auto& [hook, size] : working_sets_) round.verdict.working_set = round.verdict.working_set + size;
+  round.done(round.verdict);
+}
+
+}  // namespace neonvm::guest

@@ -1,0 +1,52 @@
+// Hooks: asks the guest's own programs about a change of its size, all at once, and makes one verdict of their answers.
+//
+// Called by guest/consent_desk. A hook is an executable file in `folder` (wire/hook_protocol); the folder is read at each
+// question, so hooks may come and go. Threads: loop thread. Lifetime: what still runs at the end is killed. Failure: a
+// hook that hangs, crashes or answers what cannot be read refuses a shrink, with its name and why, because nobody knows
+// what it had to say; for other questions that is only logged. Every ask() is answered once.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/runtime/loop.hpp"
+#include "core/wire/hook_protocol.hpp"
+#include "guest/hook_run.hpp"
+
+namespace neonvm::guest {
+
+struct HookVerdict {
+  bool ok = true;
+  std::string why;                   // of !ok: "postgres: a backup runs; …"
+  std::optional<Bytes> floor;        // of !ok: the highest one, if all that refuse have named one
+  Bytes working_set{0};              // the sum of what each hook said last
+};
+
+class Hooks {
+ public:
+  explicit Hooks(runtime::Loop& loop, std::string folder = "/etc/neonvm/hooks", Duration limit = std::chrono::seconds(2));
+
+  [[nodiscard]] bool any() const { return !paths().empty(); }
+  void ask(const wire::HookQuestion& question, std::function<void(const HookVerdict&)> done);
+
+ private:
+  struct Round;
+  [[nodiscard]] std::vector<std::string> paths() const;
+  void run(const std::string& path, const std::shared_ptr<Round>& round);
+  void answered(const std::string& path, Round& round, const Result<wire::HookAnswer>& answer);
+  void over(const HookRun* run);
+  [[nodiscard]] bool still_runs(const std::string& path) const;
+
+  runtime::Loop& loop_;
+  std::string folder_;
+  Duration limit_;
+  std::list<std::unique_ptr<HookRun>> runs_;
+  std::map<std::string, Bytes> working_sets_;
+};
+
+}  // namespace neonvm::guest
