@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/model/instant.hpp"
@@ -29,6 +30,20 @@ struct Goal {
   std::vector<Because> because;
   // Ask again no later than this even if no sample comes.
   std::optional<Duration> ask_again;
+};
+
+// Keeps the strings of a goal's last reasons for its next ones: whoever fills the same goal again and again allocates
+// nothing once every text has been as long as it gets. Held beside the goal.
+class SpareReasons {
+ public:
+  SpareReasons();
+  // Takes the reasons out of the goal.
+  void empty(Goal& goal);
+  // Appends one, its strings with room for what the plugins' C ABI passes on.
+  void add(Goal& goal, std::string_view rule, std::string_view text);
+
+ private:
+  std::vector<Because> spare_;
 };
 
 }  // namespace neonvm

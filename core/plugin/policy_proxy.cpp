@@ -17,7 +17,7 @@ Result<Goal> PolicyProxy::decide(const PolicyInput& input) {
 
 Status PolicyProxy::decide_into(const PolicyInput& input, Goal& goal) {
   if (Status status = ask(input, goal_); !status) return status;
-  read_goal(goal_, goal);
+  read_goal(goal_, goal, spare_);
   return {};
 }
 

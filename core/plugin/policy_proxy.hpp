@@ -24,6 +24,7 @@ class PolicyProxy final : public Policy {
   std::shared_ptr<Opened> opened_;
   PolicyInputOut input_;
   neonvm_goal goal_{};
+  SpareReasons spare_;
 };
 
 }  // namespace neonvm::plugin

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 
 #include "core/plugin/edge.hpp"
 
@@ -200,25 +201,38 @@ void write_goal(const Goal& goal, neonvm_goal& to) {
   to.because_count = static_cast<std::uint32_t>(count);
 }
 
-void read_goal(const neonvm_goal& goal, Goal& to) {
+namespace {
+
+void read_numbers(const neonvm_goal& goal, Goal& to) {
   to.wish = from_struct(goal.wish);
   to.complete = goal.complete != 0;
   to.compute_units = goal.compute_units;
   to.ask_again.reset();
   if (goal.ask_again > 0) to.ask_again = Duration(goal.ask_again);
-  const std::uint32_t count = std::min<std::uint32_t>(goal.because_count, NEONVM_MAX_REASONS);
-  to.because.resize(count);
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const neonvm_because& b = goal.because[i];
-    to.because[i].rule.assign(fixed_text(b.rule, sizeof b.rule));
-    to.because[i].text.assign(fixed_text(b.text, sizeof b.text));
-  }
 }
+
+std::span<const neonvm_because> reasons_of(const neonvm_goal& goal) {
+  return std::span(goal.because).first(std::min<std::uint32_t>(goal.because_count, NEONVM_MAX_REASONS));
+}
+
+}  // namespace
 
 Goal read_goal(const neonvm_goal& goal) {
   Goal to;
-  read_goal(goal, to);
+  read_numbers(goal, to);
+  to.because.reserve(reasons_of(goal).size());
+  for (const neonvm_because& b : reasons_of(goal)) {
+    to.because.push_back({std::string(fixed_text(b.rule, sizeof b.rule)), std::string(fixed_text(b.text, sizeof b.text))});
+  }
   return to;
+}
+
+void read_goal(const neonvm_goal& goal, Goal& to, SpareReasons& spare) {
+  spare.empty(to);
+  read_numbers(goal, to);
+  for (const neonvm_because& b : reasons_of(goal)) {
+    spare.add(to, fixed_text(b.rule, sizeof b.rule), fixed_text(b.text, sizeof b.text));
+  }
 }
 
 }  // namespace neonvm::plugin

@@ -40,7 +40,7 @@ void clear(neonvm_goal& goal);
 // Reasons beyond NEONVM_MAX_REASONS are left out; the last one that fits says how many.
 void write_goal(const Goal& goal, neonvm_goal& to);
 Goal read_goal(const neonvm_goal& goal);
-// Into a goal that is kept: its texts keep their room.
-void read_goal(const neonvm_goal& goal, Goal& to);
+// Into a goal that is kept, with the room of its last texts.
+void read_goal(const neonvm_goal& goal, Goal& to, SpareReasons& spare);
 
 }  // namespace neonvm::plugin

@@ -43,7 +43,7 @@ class InnerPolicy final : public Policy {
     error.message[0] = '\0';
     const std::int32_t code = table_->decide(handle_, &input_.fill(input), &goal_, &error);
     if (code != NEONVM_OK) return error_from(code, error, name_);
-    read_goal(goal_, goal);
+    read_goal(goal_, goal, spare_);
     return {};
   }
 
@@ -54,6 +54,7 @@ class InnerPolicy final : public Policy {
   void* handle_ = nullptr;
   PolicyInputOut input_;
   neonvm_goal goal_{};
+  SpareReasons spare_;
 };
 
 }  // namespace

@@ -35,6 +35,10 @@ Resources in_bounds(const Resources& wish, const PolicyInput& input) {
   return field_max(field_min(wish, input.max), input.min);
 }
 
+Resources settled(const Resources& wish, bool complete, const PolicyInput& input) {
+  return in_bounds(complete ? wish : field_max(wish, input.using_now), input);
+}
+
 double units_of(const Resources& size, const Resources& unit) {
   if (unit.cpu.value == 0 || unit.memory.value == 0) return 0;
   return std::max(size.cpu.cpus() / unit.cpu.cpus(),

@@ -28,6 +28,8 @@ Bytes bytes(double amount);
 
 // Within the VM's bounds; where those contradict each other, the least wins.
 Resources in_bounds(const Resources& wish, const PolicyInput& input);
+// The same, and while a goal is incomplete not below what the VM has: nobody knows what it needs.
+Resources settled(const Resources& wish, bool complete, const PolicyInput& input);
 // The fewest whole compute units that hold `size`, as a size; `size` itself if the unit has a field of 0.
 Resources whole_units(const Resources& size, const Resources& unit);
 // Units that `size` fills, by the field that fills more; 0 if the unit has a field of 0.

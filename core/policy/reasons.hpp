@@ -5,7 +5,6 @@
 #pragma once
 
 #include <string_view>
-#include <vector>
 
 #include "core/policy/line.hpp"
 #include "core/ports/policy.hpp"
@@ -14,16 +13,15 @@ namespace neonvm::policy {
 
 class Reasons {
  public:
-  Reasons();
   // Empties the goal: every field as in a new one, its texts kept aside.
   void begin(Goal& goal);
-  void say(Goal& goal, std::string_view rule, std::string_view text);
+  void say(Goal& goal, std::string_view rule, std::string_view text) { spare_.add(goal, rule, text); }
   void say(Goal& goal, std::string_view rule, const Line& line) { say(goal, rule, line.text()); }
   // Appends all reasons of `from`.
   void pass_on(Goal& goal, const Goal& from);
 
  private:
-  std::vector<Because> spare_;
+  SpareReasons spare_;
 };
 
 class InPlacePolicy : public Policy {

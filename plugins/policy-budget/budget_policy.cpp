@@ -66,10 +66,9 @@ Status BudgetPolicy::decide_into(const PolicyInput& input, Goal& goal) {
 }
 
 void BudgetPolicy::cut(const PolicyInput& input, const Balance& balance, Goal& goal) {
-  const Resources wish = policy::in_bounds(goal.wish, input);
+  const Resources wish = policy::settled(goal.wish, goal.complete, input);
   const Resources most = size_of(balance.most_units, input.compute_unit);
-  goal.wish = policy::in_bounds(field_min(wish, most), input);
-  if (!goal.complete) goal.wish = field_max(goal.wish, field_min(input.using_now, field_max(input.max, input.min)));
+  goal.wish = policy::settled(field_min(wish, most), goal.complete, input);
   if (goal.wish == wish) return;
   if (balance.too_small) {
     reasons_.say(goal, "budget.too-small", "the VM's least size alone uses more than what is left: it gets that");

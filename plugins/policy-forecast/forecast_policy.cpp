@@ -73,7 +73,7 @@ void ForecastPolicy::raise(const PolicyInput& input, const History& history, Goa
                            policy::bytes(expect(*history.memory, input, memory, goal))};
   const Resources wish = field_max(goal.wish, expected);
   if (wish != goal.wish) goal.compute_units = 0;
-  goal.wish = policy::in_bounds(wish, input);
+  goal.wish = policy::settled(wish, goal.complete, input);
   if (exceeds_somewhere(expected, goal.wish)) {
     reasons_.say(goal, "forecast.bounds", Line() << "the VM's bounds allow " << goal.wish.cpu.cpus() << " CPUs, "
                                                  << policy::in_mib(goal.wish.memory) << " MiB");
@@ -90,7 +90,7 @@ Status ForecastPolicy::decide_into(const PolicyInput& input, Goal& goal) {
   reasons_.pass_on(goal, inner_);
   if (input.wall_seconds <= 0 || input.wall_seconds > latest) {
     reasons_.say(goal, "forecast.no-clock", "the time of day is not known: nothing to forecast by");
-    goal.wish = policy::in_bounds(goal.wish, input);
+    goal.wish = policy::settled(goal.wish, goal.complete, input);
     return {};
   }
   History& history = histories_.at(input.vm);

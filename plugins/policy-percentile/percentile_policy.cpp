@@ -58,9 +58,8 @@ Status PercentilePolicy::decide_into(const PolicyInput& input, Goal& goal) {
     reasons_.say(goal, "warm-up", Line() << "watched for " << in_seconds(usage.watched()) << " of "
                                          << in_seconds(options_.warm_up) << " s: no shrinking");
   }
-  if (!goal.complete) goal.wish = field_max(goal.wish, input.using_now);
   const Resources wish = goal.wish;
-  goal.wish = policy::in_bounds(wish, input);
+  goal.wish = policy::settled(wish, goal.complete, input);
   if (goal.wish != wish) {
     reasons_.say(goal, "bounds", Line() << "the VM's bounds allow " << goal.wish.cpu.cpus() << " CPUs, "
                                         << policy::in_mib(goal.wish.memory) << " MiB");

@@ -116,7 +116,7 @@ Status PressurePolicy::decide_into(const PolicyInput& input, Goal& goal) {
     goal.wish = policy::whole_units(goal.wish, input.compute_unit);
     reasons_.say(goal, "coupled", Line() << "in whole compute units: " << policy::units_of(goal.wish, input.compute_unit));
   }
-  goal.wish = policy::in_bounds(goal.wish, input);
+  goal.wish = policy::settled(goal.wish, goal.complete, input);
   // Time passes without samples, too: a calm that has been long enough must be noticed.
   goal.ask_again = std::chrono::seconds(5);
   return {};

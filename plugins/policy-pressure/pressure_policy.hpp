@@ -3,7 +3,7 @@
 // Remembers of each VM what the last `calm` showed and how often its size turned (bounded: core/policy/vm_memory); the
 // same history gives the same answers. In any hour the wish of a resource changes its direction at most 2 * turns + 1
 // times (track.hpp; coupled: both together twice that), with bounds that stand still. Threads: as ports/policy.
-// Failure: none; without fresh samples the goal is incomplete and the VM keeps what it has. The wish is in the bounds.
+// Failure: none; without fresh samples of CPU or of memory the goal is incomplete and neither shrinks. The wish is in the bounds.
 //
 // Reasons: cpu.{demand,keep,wait,calm,unknown}, memory.{use,pressure,oom,request,hot,keep,wait,calm,unknown}; limits that
 // bit: {cpu,memory}.{max,min,turns,grew}, coupled.

@@ -83,11 +83,9 @@ Status SchedulePolicy::decide_into(const PolicyInput& input, Goal& goal) {
 }
 
 void SchedulePolicy::apply(const PolicyInput& input, Goal& goal) {
-  // An incomplete goal must not lead down, not even by a rule: nobody knows what the guest needs.
-  if (!goal.complete) goal.wish = field_max(goal.wish, input.using_now);
   if (input.wall_seconds <= 0) {
     goal.complete = false;
-    goal.wish = policy::in_bounds(field_max(goal.wish, input.using_now), input);
+    goal.wish = policy::settled(goal.wish, false, input);
     return reasons_.say(goal, "schedule.no-clock", "the time of day is not known: no rule holds, no shrinking");
   }
   const std::int64_t lead = options_.lead / 1s;
@@ -106,7 +104,7 @@ void SchedulePolicy::apply(const PolicyInput& input, Goal& goal) {
   if (!any) reasons_.say(goal, "schedule.none", "no rule holds now");
   const Resources wish = ranges.applied(goal.wish);
   if (wish != goal.wish) goal.compute_units = 0;
-  goal.wish = policy::in_bounds(wish, input);
+  goal.wish = policy::settled(wish, goal.complete, input);
   if (any && goal.wish != wish) {
     reasons_.say(goal, "schedule.bounds", Line() << "the VM's bounds allow " << goal.wish.cpu.cpus() << " CPUs, "
                                                  << in_mib(goal.wish.memory) << " MiB");
