@@ -43,20 +43,42 @@ std::uint32_t units_between(const Resources& low, const Resources& high, const R
 
 }  // namespace
 
-Scaling::Scaling(ScalingSettings settings, ScalingBounds bounds, ScalingStart start, Instant)
-    : settings_(settings), bounds_(bounds), asked_(start.asked), actual_(start.actual), asked_revision_(start.last),
-      actual_revision_(start.last), target_revision_(start.last), last_revision_(start.last.value) {}
+Scaling::Scaling(ScalingSettings settings, ScalingBounds bounds, ScalingStart start, Instant now)
+    : settings_(settings), bounds_(sane(bounds)), asked_(start.asked), actual_(start.actual), asked_revision_(start.last),
+      actual_revision_(start.last), target_revision_(start.last), last_revision_(start.last.value), now_(now) {}
 
-void Scaling::bounds_changed(const ScalingBounds& bounds, Instant) { bounds_ = bounds; }
+Instant Scaling::clock(Instant at) {
+  if (at < now_) ++corrections_.clock;
+  return now_ = std::max(now_, at);
+}
 
-void Scaling::asked_observed(const Resources& asked, Revision target, Instant) {
-  if (target.value < asked_revision_.value) return;
+ScalingBounds Scaling::sane(ScalingBounds bounds) {
+  const ScalingBounds given = bounds;
+  bounds.memory_step.value = std::max<std::uint64_t>(bounds.memory_step.value, 1);
+  constexpr std::uint64_t most = ~std::uint64_t{0};
+  if (bounds.min.memory.value <= most - bounds.memory_step.value)
+    bounds.min.memory = round_up(bounds.min.memory, bounds.memory_step.value);
+  bounds.max.memory = round_down(bounds.max.memory, bounds.memory_step.value);
+  bounds.max = field_max(bounds.max, bounds.min);
+  if (!(given.min == bounds.min && given.max == bounds.max && given.memory_step == bounds.memory_step)) ++corrections_.size;
+  return bounds;
+}
+
+void Scaling::bounds_changed(const ScalingBounds& bounds, Instant at) {
+  clock(at);
+  bounds_ = sane(bounds);
+}
+
+void Scaling::asked_observed(const Resources& asked, Revision target, Instant at) {
+  clock(at);
+  if (target.value < asked_revision_.value) return void(++corrections_.revision);
   now_asked(asked, target);
   if (maybe_written_ && target.value >= maybe_written_->revision.value) maybe_written_.reset();
 }
 
-void Scaling::actual_observed(const Resources& actual, Revision of, bool settled, Instant) {
-  if (of.value < actual_revision_.value) return;
+void Scaling::actual_observed(const Resources& actual, Revision of, bool settled, Instant at) {
+  clock(at);
+  if (of.value < actual_revision_.value) return void(++corrections_.revision);
   actual_ = actual;
   actual_revision_ = of;
   settled_ = settled;
@@ -67,7 +89,8 @@ void Scaling::actual_observed(const Resources& actual, Revision of, bool settled
 }
 
 void Scaling::guest_connected(Instant) { new_guest(has()); }
-void Scaling::guest_lost(Instant at) {
+void Scaling::guest_lost(Instant seen_at) {
+  const Instant at = clock(seen_at);
   new_guest(std::nullopt);
   refused_since_ = at;
 }
@@ -75,42 +98,58 @@ void Scaling::guest_lost(Instant at) {
 void Scaling::held_back(std::string why, Instant) { held_back_ = std::move(why); }
 void Scaling::let_go(Instant) { held_back_.clear(); }
 
-void Scaling::goal_changed(Goal goal, Instant at) {
+void Scaling::goal_changed(Goal goal, Instant seen_at) {
+  const Instant at = clock(seen_at);
   goal_ = std::move(goal);
   if (consent_ && fits_in(*consent_, wish(at))) refused_since_.reset();
 }
 
-void Scaling::memory_wanted(const MemoryWanted& wanted, Instant at) {
+void Scaling::memory_wanted(const MemoryWanted& wanted, Instant seen_at) {
+  const Instant at = clock(seen_at);
   const Bytes base = consent_ ? consent_->memory : has().memory;
   const std::uint64_t unit = std::max<std::uint64_t>(settings_.compute_unit.memory.value, 1);
-  const Bytes more{(base.value / unit + 1) * unit};
+  const Bytes more = round_down(base, unit) + Bytes{unit};
   request_ = Request{at, wanted.memory.value == 0 ? more : wanted.memory};
 }
 
-void Scaling::permit_asked(const AskPermit& deed, Instant at) {
-  permit_ = sure_permit();
+void Scaling::permit_asked(const AskPermit& deed, Instant seen_at) {
+  const Instant at = clock(seen_at);
+  permit_ = sure_permit(at);
   begin(permit_deed_, {deed.id, {}, deed.wanted, deed.revision, at});
   last_wanted_ = deed.wanted;
   last_asked_ = at;
   adopt(deed.revision, at);
 }
 
-void Scaling::permit_granted(std::uint64_t id, const Resources& permit, Instant) {
+void Scaling::permit_granted(std::uint64_t id, const Resources& permit, Instant at) {
+  clock(at);
   if (!permit_deed_ || permit_deed_->id != id) return;
+  if (exceeds_somewhere(permit, permit_deed_->to)) ++corrections_.size;
   // More than asked comes from a scheduler that remembers an older, larger wish; only what was asked is ours.
   permit_ = field_min(permit, permit_deed_->to);
+  permit_until_ = permit_deed_->at + settings_.permit_valid;
   permit_deed_.reset();
   permit_failure_.reset();
 }
 
-void Scaling::permit_failed(std::uint64_t id, const Error& error, Instant at) {
+void Scaling::permit_failed(std::uint64_t id, const Error& error, Instant seen_at) {
+  const Instant at = clock(seen_at);
   if (!permit_deed_ || permit_deed_->id != id) return;
-  permit_ = sure_permit();
+  permit_ = sure_permit(at);
   permit_deed_.reset();
   fail(permit_failure_, error, at + settings_.permit_retry);
 }
 
-void Scaling::resize_started(const SizeDeed& deed, Instant at) {
+void Scaling::headroom_taken(const Resources& to, Instant until, Instant seen_at) {
+  const Instant at = clock(seen_at);
+  if (until <= at) return;
+  const Resources before = allowed(at);
+  permit_until_ = permit_ && permit_until_ > at ? std::min(permit_until_, until) : until;
+  permit_ = field_max(before, to);
+}
+
+void Scaling::resize_started(const SizeDeed& deed, Instant seen_at) {
+  const Instant at = clock(seen_at);
   begin(resize_deed_, {deed.id, deed.from, deed.to, deed.revision, at});
   adopt(deed.revision, at);
 }
@@ -127,7 +166,8 @@ void Scaling::resize_written(std::uint64_t id, Instant) {
   if (deed.revision.value > asked_revision_.value) now_asked(deed.to, deed.revision);
 }
 
-void Scaling::resize_failed(std::uint64_t id, const Error& error, Instant at) {
+void Scaling::resize_failed(std::uint64_t id, const Error& error, Instant seen_at) {
+  const Instant at = clock(seen_at);
   if (!resize_deed_ || resize_deed_->id != id) return;
   Duration wait = settings_.resize_retry;
   if (error.code == Code::conflict) {
@@ -140,9 +180,10 @@ void Scaling::resize_failed(std::uint64_t id, const Error& error, Instant at) {
   fail(resize_failure_, error, at + wait);
 }
 
-void Scaling::look_started(std::uint64_t id, Instant at) { begin(look_deed_, {id, {}, {}, {}, at}); }
+void Scaling::look_started(std::uint64_t id, Instant at) { begin(look_deed_, {id, {}, {}, {}, clock(at)}); }
 
-void Scaling::looked(std::uint64_t id, const Resources& asked, Revision target, Instant at) {
+void Scaling::looked(std::uint64_t id, const Resources& asked, Revision target, Instant seen_at) {
+  const Instant at = clock(seen_at);
   if (!ended(look_deed_, id)) return;
   now_asked(asked, target);
   maybe_written_.reset();
@@ -150,12 +191,14 @@ void Scaling::looked(std::uint64_t id, const Resources& asked, Revision target, 
   if (resize_deed_ && !under_way(resize_deed_, at)) resize_deed_.reset();
 }
 
-void Scaling::look_failed(std::uint64_t id, const Error& error, Instant at) {
+void Scaling::look_failed(std::uint64_t id, const Error& error, Instant seen_at) {
+  const Instant at = clock(seen_at);
   if (!ended(look_deed_, id)) return;
   fail(resize_failure_, error, at + settings_.resize_retry);
 }
 
-void Scaling::consent_asked(const SizeDeed& deed, Instant at) {
+void Scaling::consent_asked(const SizeDeed& deed, Instant seen_at) {
+  const Instant at = clock(seen_at);
   begin(consent_deed_, {deed.id, deed.from, deed.to, deed.revision, at});
   tell_deed_.reset();
   // Whatever becomes of the answer, the guest may believe from now on that it has no more than that.
@@ -163,7 +206,8 @@ void Scaling::consent_asked(const SizeDeed& deed, Instant at) {
   adopt(deed.revision, at);
 }
 
-void Scaling::consent_given(std::uint64_t id, Instant at) {
+void Scaling::consent_given(std::uint64_t id, Instant seen_at) {
+  const Instant at = clock(seen_at);
   if (!consent_deed_ || consent_deed_->id != id) return;
   if (consent_) consent_ = field_min(*consent_, consent_deed_->to);
   consent_deed_.reset();
@@ -172,7 +216,8 @@ void Scaling::consent_given(std::uint64_t id, Instant at) {
   if (consent_ && fits_in(*consent_, wish(at))) refused_since_.reset();
 }
 
-void Scaling::consent_refused(std::uint64_t id, const std::string& why, std::optional<Bytes> floor, Instant at) {
+void Scaling::consent_refused(std::uint64_t id, const std::string& why, std::optional<Bytes> floor, Instant seen_at) {
+  const Instant at = clock(seen_at);
   if (!consent_deed_ || consent_deed_->id != id) return;
   const Deed deed = *consent_deed_;
   consent_deed_.reset();
@@ -183,16 +228,19 @@ void Scaling::consent_refused(std::uint64_t id, const std::string& why, std::opt
     cautious_units_ = units / 2;
     return;
   }
+  if (floor && *floor > deed.from.memory) floor = deed.from.memory, ++corrections_.size;
   refusal_ = Refusal{at, deed.to, floor, why};
 }
 
-void Scaling::consent_failed(std::uint64_t id, const Error& error, Instant at) {
+void Scaling::consent_failed(std::uint64_t id, const Error& error, Instant seen_at) {
+  const Instant at = clock(seen_at);
   if (!ended(consent_deed_, id)) return;
   if (!refused_since_) refused_since_ = at;
   fail(guest_failure_, error, at + settings_.guest_retry);
 }
 
-void Scaling::grown_started(const SizeDeed& deed, Instant at) {
+void Scaling::grown_started(const SizeDeed& deed, Instant seen_at) {
+  const Instant at = clock(seen_at);
   begin(tell_deed_, {deed.id, deed.from, deed.to, deed.revision, at});
   consent_deed_.reset();
   // Whatever becomes of the answer, the guest may count on it from now on.
@@ -206,7 +254,8 @@ void Scaling::grown_told(std::uint64_t id, Instant) {
   guest_failure_.reset();
 }
 
-void Scaling::grown_failed(std::uint64_t id, const Error& error, Instant at) {
+void Scaling::grown_failed(std::uint64_t id, const Error& error, Instant seen_at) {
+  const Instant at = clock(seen_at);
   if (!ended(tell_deed_, id)) return;
   fail(guest_failure_, error, at + settings_.guest_retry);
 }

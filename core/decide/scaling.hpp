@@ -17,8 +17,12 @@
 //  5. At most one permit, one resize, one guest deed and one look at a time. Every resize has a revision of its own.
 //  6. Answers are matched by id: a late or doubled one changes nothing. A deed without an answer counts as failed
 //     after `deed_timeout`; one that may have happened all the same counts as done wherever that is the safe side.
-//  7. After any finite run of failures next() has a deed to start or an Instant at which it will have one, until the
+//  7. What of a permit is not used lapses `permit_valid` after its asking, so that a scheduler that lost its books can
+//     know when nobody counts on them any more.
+//  8. After any finite run of failures next() has a deed to start or an Instant at which it will have one, until the
 //     VM has what it wants or what it may have.
+// Input that cannot be true (a clock that goes back, bounds upside down, a permit above what was asked, an older
+// revision) is put right or passed over, and counted.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +30,7 @@
 #include <string>
 #include <vector>
 
+#include "core/decide/corrections.hpp"
 #include "core/model/goal.hpp"
 #include "core/model/instant.hpp"
 #include "core/model/resources.hpp"
@@ -41,6 +46,9 @@ struct ScalingSettings {
   std::uint32_t units_per_consent = 0;        // at most so many given up at once; 0: all that is wanted
   Duration permit_refresh = std::chrono::seconds(15);       // asked again at least so often
   Duration permit_retry = std::chrono::seconds(1);          // after a failure
+  // What of a permit is not used yet holds for so long from its asking. A scheduler that lost its books must wait longer
+  // than this and `deed_timeout` together for permits to be restated.
+  Duration permit_valid = std::chrono::seconds(18);
   Duration permit_denied_retry = std::chrono::seconds(2);   // after less than wanted, from the asking
   Duration resize_retry = std::chrono::seconds(1);
   Duration guest_retry = std::chrono::seconds(1);           // after a failed consent or tell
@@ -83,6 +91,7 @@ struct Actions {
   std::optional<SizeDeed> resize;
   std::optional<SizeDeed> consent;
   std::optional<SizeDeed> tell;
+  std::optional<Resources> headroom;          // would be taken from the agent's headroom: the permit falls short of it
   std::optional<std::uint64_t> look;          // read the VM again: a write may or may not have happened
   std::optional<Instant> wake_at;             // ask next() again then, if nothing comes before
   Resources wish;
@@ -112,6 +121,8 @@ class Scaling {
   void permit_asked(const AskPermit& deed, Instant at);
   void permit_granted(std::uint64_t id, const Resources& permit, Instant at);
   void permit_failed(std::uint64_t id, const Error& error, Instant at);
+  // The agent's headroom gave so much in total, to be written before `until` (decide/headroom).
+  void headroom_taken(const Resources& to, Instant until, Instant at);
   void resize_started(const SizeDeed& deed, Instant at);
   void resize_written(std::uint64_t id, Instant at);
   void resize_failed(std::uint64_t id, const Error& error, Instant at);
@@ -134,6 +145,9 @@ class Scaling {
   [[nodiscard]] const Resources& actual() const { return actual_; }
   [[nodiscard]] bool settled() const { return settled_; }
   [[nodiscard]] const std::optional<Resources>& permit() const { return permit_; }
+  // What may be written now: the permit, less what may have been given back or has lapsed; before the first: what is held.
+  [[nodiscard]] Resources allowed(Instant now) const;
+  [[nodiscard]] const Corrections& corrections() const { return corrections_; }
   [[nodiscard]] const std::optional<Resources>& consent() const { return consent_; }
   [[nodiscard]] const ScalingBounds& bounds() const { return bounds_; }
 
@@ -163,7 +177,7 @@ class Scaling {
 
   [[nodiscard]] Resources wish(Instant now, Draft* draft) const;
   [[nodiscard]] Resources in_units(Resources r) const;
-  [[nodiscard]] std::optional<Resources> sure_permit() const;
+  [[nodiscard]] std::optional<Resources> sure_permit(Instant now) const;
   [[nodiscard]] bool under_way(const std::optional<Deed>& deed, Instant now) const;
   [[nodiscard]] Revision revision_for(const Resources& wish) const;
   [[nodiscard]] Revision fresh_revision(const Resources& wish) const;
@@ -178,6 +192,9 @@ class Scaling {
   [[nodiscard]] Resources has() const;
 
   void begin(std::optional<Deed>& slot, Deed deed);
+  Instant clock(Instant at);
+  [[nodiscard]] ScalingBounds sane(ScalingBounds bounds);
+  void next_headroom(Draft& draft) const;
   static bool ended(std::optional<Deed>& slot, std::uint64_t id);
   static void fail(std::optional<Failure>& failure, const Error& error, Instant until);
   void adopt(Revision revision, Instant at);
@@ -202,6 +219,7 @@ class Scaling {
   std::int64_t last_revision_ = 0;
 
   std::optional<Resources> permit_;
+  Instant permit_until_{};                    // afterwards it holds for what is used
   std::optional<Resources> last_wanted_;
   Instant last_asked_{};
   std::optional<Deed> permit_deed_;
@@ -220,6 +238,9 @@ class Scaling {
   std::optional<Refusal> refusal_;
   std::uint32_t cautious_units_ = 0;          // after refusals without a floor: smaller steps
   std::optional<Instant> refused_since_;
+
+  Instant now_{};
+  Corrections corrections_;
 };
 
 }  // namespace neonvm::decide

@@ -23,10 +23,12 @@ struct Scaling::Draft {
   }
 };
 
-Actions Scaling::next(Instant now) const {
+Actions Scaling::next(Instant asked_at) const {
+  const Instant now = std::max(asked_at, now_);
   Draft draft{now, {}};
   draft.actions.wish = wish(now, &draft);
   next_permit(draft);
+  next_headroom(draft);
   next_resize(draft);
   next_guest(draft);
   if (draft.actions.wake_at && *draft.actions.wake_at < now) draft.actions.wake_at = now;
@@ -63,7 +65,7 @@ Resources Scaling::wish(Instant now, Draft* draft) const {
     r = field_max(r, asked_);
     if (draft) draft->say("goal.incomplete", "inputs are missing: never below " + to_string(asked_));
   }
-  r.memory = round_up(r.memory, std::max<std::uint64_t>(bounds_.memory_step.value, 1));
+  if (r.memory <= bounds_.max.memory) r.memory = round_up(r.memory, bounds_.memory_step.value);
   const Resources bounded = neonvm::clamp(r, bounds_.min, bounds_.max);
   if (draft && bounded != r)
     draft->say("bounds", to_string(r) + " moved into " + to_string(bounds_.min) + " .. " + to_string(bounds_.max));
@@ -71,9 +73,21 @@ Resources Scaling::wish(Instant now, Draft* draft) const {
 }
 
 // What the scheduler certainly still keeps for us: an unanswered ask for less may have been taken.
-std::optional<Resources> Scaling::sure_permit() const {
-  if (!permit_ || !permit_deed_) return permit_;
-  return field_min(*permit_, permit_deed_->to);
+std::optional<Resources> Scaling::sure_permit(Instant now) const {
+  if (!permit_) return permit_;
+  Resources sure = *permit_;
+  if (permit_until_ <= now) sure = field_min(sure, held());
+  return permit_deed_ ? field_min(sure, permit_deed_->to) : sure;
+}
+
+Resources Scaling::allowed(Instant now) const { return sure_permit(now).value_or(held()); }
+
+// Not while less is being asked for: the answer would take it back.
+void Scaling::next_headroom(Draft& draft) const {
+  const Resources& wish = draft.actions.wish;
+  if (!held_back_.empty() || !exceeds_somewhere(wish, allowed(draft.now))) return;
+  if (permit_deed_ && exceeds_somewhere(wish, permit_deed_->to)) return;
+  draft.actions.headroom = field_max(wish, held());
 }
 
 bool Scaling::under_way(const std::optional<Deed>& deed, Instant now) const {
@@ -101,11 +115,12 @@ void Scaling::next_permit(Draft& draft) const {
   if (draft.holds(permit_failure_, "permit.failed")) return;
   const Resources least = held();
   const Resources wanted = held_back_.empty() ? field_max(least, wish) : least;
-  const auto permit = sure_permit();
+  const auto permit = sure_permit(draft.now);
   if (permit && last_wanted_) {
     const Instant due = last_asked_ + settings_.permit_refresh;
     const Instant again = exceeds_somewhere(*last_wanted_, *permit) ? last_asked_ + settings_.permit_denied_retry : draft.now;
-    if (exceeds_somewhere(*last_wanted_, *permit))
+    if (permit_until_ <= draft.now) draft.say("permit.lapsed", "not restated for too long: only what is used of it holds");
+    else if (exceeds_somewhere(*last_wanted_, *permit))
       draft.say("permit.short", "the node gives " + to_string(*permit) + " of " + to_string(*last_wanted_));
     if (wanted != *permit && again > draft.now) draft.wake(again);
     if (std::max(due, again) > draft.now) draft.wake(std::max(due, again));
@@ -145,7 +160,7 @@ void Scaling::next_resize(Draft& draft) const {
     return;
   }
   const Resources floor = field_max(wish, lowest(wish, draft.now, draft));
-  auto permit = sure_permit();
+  auto permit = sure_permit(draft.now);
   if (permit && draft.actions.permit) permit = field_min(*permit, draft.actions.permit->wanted);
   // Down to the floor; up to the permit, but a field that is above the permit already is not our doing.
   const Resources ceiling = field_max(permit.value_or(asked_), asked_);
@@ -182,7 +197,7 @@ std::optional<Resources> Scaling::consent_target(const Resources& wish, Instant 
     draft.wake(refusal_->at + settings_.consent_cooldown);
     draft.say("guest.refused", "the guest refused " + to_string(refusal_->target) + ": " + refusal_->why);
     if (!refusal_->floor) return std::nullopt;
-    to.memory = std::max(to.memory, round_up(*refusal_->floor, std::max<std::uint64_t>(bounds_.memory_step.value, 1)));
+    to.memory = std::max(to.memory, round_up(*refusal_->floor, bounds_.memory_step.value));
     to.memory = std::min(to.memory, consent_->memory);
     // Each try within the cooldown is for more than the one refused, so they end.
     if (to == *consent_ || to.memory <= refusal_->target.memory) return std::nullopt;
@@ -191,7 +206,7 @@ std::optional<Resources> Scaling::consent_target(const Resources& wish, Instant 
   if (cautious_units_ != 0) units = units == 0 ? cautious_units_ : std::min(units, cautious_units_);
   if (units != 0) {
     to = field_max(to, *consent_ - settings_.compute_unit * units);
-    to.memory = std::min(round_up(to.memory, std::max<std::uint64_t>(bounds_.memory_step.value, 1)), consent_->memory);
+    to.memory = std::min(round_up(to.memory, bounds_.memory_step.value), consent_->memory);
     if (to == *consent_) to = field_min(*consent_, wish);
   }
   return to;

@@ -1,16 +1,15 @@
 #include <rapidcheck.h>
 
-#include <cstdlib>
 #include <stdexcept>
 
 #include "tests/core/decide/scaling/scaling_world.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/sequences.hpp"
 
 using neonvm::tests::ScalingWorld;
 
 TEST_CASE("scaling keeps its laws whatever is lost, doubled or late") {
-  // RC_PARAMS="max_success=1000000 seed=42" in the environment runs more, or the same again.
-  setenv("RC_PARAMS", "max_success=5000", 0);
+  neonvm::tests::sequences(20000);
   const bool held = rc::check("laws of decide/scaling", [] {
     const auto seed = *rc::gen::arbitrary<std::uint32_t>();
     const auto choices = *rc::gen::scale(3.0, rc::gen::container<std::vector<std::uint32_t>>(

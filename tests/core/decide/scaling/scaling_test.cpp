@@ -83,3 +83,66 @@ TEST_CASE("the reasons of the policy and of every clamp are kept in order") {
   CHECK(next.because[1].rule == "bounds");
   CHECK(next.wish == units(8));
 }
+
+TEST_CASE("what of a permit is not used lapses when it is not restated; what is used stays") {
+  Scaling s = vm(units(1), units(1));
+  s.goal_changed({units(4), true, 0, {}, {}}, at(0));
+  const auto ask = s.next(at(0)).permit.value();
+  s.permit_asked(ask, at(0));
+  s.permit_granted(ask.id, units(4), at(1));
+  CHECK(s.allowed(at(17)) == units(4));
+  CHECK(s.next(at(17)).resize->to == units(4));
+  CHECK(s.allowed(at(18)) == units(1));
+  CHECK_FALSE(s.next(at(18)).resize);
+  CHECK(says(s.next(at(18)), "permit.lapsed"));
+  s.resize_started(s.next(at(17)).resize.value(), at(17));
+  CHECK(s.allowed(at(19)) == units(4));
+}
+
+TEST_CASE("headroom is taken where the permit falls short, and lapses with its lease") {
+  Scaling s = vm(units(2), units(2));
+  s.goal_changed({units(4), true, 0, {}, {}}, at(0));
+  const auto ask = s.next(at(0)).permit.value();
+  CHECK(s.next(at(0)).headroom == units(4));
+  s.permit_asked(ask, at(0));
+  CHECK(s.next(at(0.1)).headroom == units(4));
+  s.headroom_taken(units(3), at(10), at(0.1));
+  CHECK(s.next(at(0.2)).resize->to == units(3));
+  CHECK(s.next(at(0.2)).headroom == units(4));
+  CHECK_FALSE(s.next(at(10)).resize);
+  // While less is being asked for, nothing is taken.
+  s.permit_granted(ask.id, units(4), at(0.3));
+  CHECK_FALSE(s.next(at(0.4)).headroom);
+  s.goal_changed({units(2), true, 0, {}, {}}, at(0.5));
+  const auto less = s.next(at(0.5)).permit.value();
+  CHECK(less.wanted == units(2));
+  s.permit_asked(less, at(0.5));
+  s.goal_changed({units(4), true, 0, {}, {}}, at(0.6));
+  CHECK_FALSE(s.next(at(0.6)).headroom);
+}
+
+TEST_CASE("input that cannot be true is put right and counted") {
+  Scaling s = vm(units(2), units(2));
+  s.goal_changed({units(2), true, 0, {}, {}}, at(5));
+  s.goal_changed({units(3), true, 0, {}, {}}, at(1));
+  CHECK(s.corrections().clock == 1);
+  CHECK(s.next(at(0)).wish == units(3));
+  s.asked_observed(units(2), {4, 0}, at(6));
+  s.asked_observed(units(1), {3, 0}, at(6));
+  s.actual_observed(units(1), {-7, 0}, true, at(6));
+  CHECK(s.corrections().revision == 2);
+  CHECK(s.asked() == units(2));
+  s.bounds_changed({units(4), units(2), Bytes{0}}, at(6));
+  CHECK(s.bounds().min == units(4));
+  CHECK(s.bounds().max == units(4));
+  CHECK(s.next(at(6)).wish == units(4));
+  const Resources most{MilliCpu{~0u}, Bytes{~std::uint64_t{0}}};
+  s.bounds_changed({{}, most, Bytes{~std::uint64_t{0}}}, at(6));
+  s.goal_changed({most, true, 0, {}, {}}, at(6));
+  s.actual_observed(most, {9, 0}, false, at(6));
+  CHECK(s.next(at(7)).permit->wanted == most);
+  const auto ask = s.next(at(7)).permit.value();
+  s.permit_asked(ask, at(7));
+  s.memory_wanted({Bytes{}}, at(7));
+  CHECK(s.corrections().size == 1);
+}

@@ -61,9 +61,10 @@ void ScalingWorld::check() const {
   law(fits_in(bounds_.min, a.wish) && fits_in(a.wish, bounds_.max), "1: wish " + to_string(a.wish) + " out of bounds");
   law(a.wish.memory.value % bounds_.memory_step.value == 0, "1: memory off the step");
   if (asked_permit_) {
-    law(fits_in(spec_, reserved_), "2: asked " + to_string(spec_) + " above what is reserved " + to_string(reserved_));
-    law(actual_.memory <= reserved_.memory && actual_.cpu.whole_cpus() <= reserved_.cpu.whole_cpus(),
-        "4: the VM has " + to_string(actual_) + ", reserved " + to_string(reserved_));
+    const Resources may = promised();
+    law(fits_in(spec_, may), "2: asked " + to_string(spec_) + " above what is promised " + to_string(may));
+    law(actual_.memory <= may.memory && actual_.cpu.whole_cpus() <= may.cpu.whole_cpus(),
+        "4: the VM has " + to_string(actual_) + ", promised " + to_string(may));
   }
   law(!(a.permit && open_.count(Kind::permit)), "5: two permits");
   law(!(a.resize && open_.count(Kind::resize)), "5: two resizes");
@@ -80,8 +81,26 @@ void ScalingWorld::forget_timed_out() {
 }
 
 void ScalingWorld::pass(Duration d) {
-  now_ += d;
+  const Instant then = now_ + d;
+  // When a lease ends, what was used of it has been seen by the scheduler; the rest is free again.
+  if (lent_until_ > now_ && lent_until_ <= then) {
+    Resources used = field_max(field_max(spec_, actual_), following_);
+    if (const auto write = open_.find(Kind::resize); write != open_.end()) used = field_max(used, write->second.to);
+    reserved_ = field_max(reserved_, field_min(lent_, used));
+  }
+  now_ = then;
   forget_timed_out();
+}
+
+Resources ScalingWorld::promised() const { return lent_until_ > now_ ? field_max(reserved_, lent_) : reserved_; }
+
+void ScalingWorld::take_headroom(const Actions& actions) {
+  if (!actions.headroom) return;
+  asked_permit_ = true;
+  lent_ = field_min(*actions.headroom, field_max(capacity_, reserved_));
+  lent_ = field_max(lent_, scaling_->allowed(now_));
+  lent_until_ = now_ + std::chrono::seconds(4);
+  scaling_->headroom_taken(lent_, lent_until_, now_);
 }
 
 void ScalingWorld::step(std::uint32_t choice) {
@@ -103,7 +122,8 @@ void ScalingWorld::step(std::uint32_t choice) {
 
 void ScalingWorld::start(std::uint32_t choice) {
   const Actions a = scaling_->next(now_);
-  const std::uint32_t which = choice % 5;
+  const std::uint32_t which = choice % 6;
+  if (which == 5) return take_headroom(a);
   if (which == 0 && a.permit) {
     asked_permit_ = true;
     open_[Kind::permit] = {Kind::permit, a.permit->id, a.permit->wanted, a.permit->revision, 0, false, now_, false, false};
@@ -125,7 +145,7 @@ void ScalingWorld::start(std::uint32_t choice) {
     return;
   }
   // Half of the deeds have their effect at once, the others when they end, if at all.
-  if (choice / 5 % 2 == 0)
+  if (choice / 6 % 2 == 0)
     for (auto& [kind, open] : open_)
       if (!open.done && open.at == now_) take_effect(open);
 }

@@ -51,6 +51,8 @@ class ScalingWorld {
   void guest_comes_or_goes();
   void pass(Duration d);
   void forget_timed_out();
+  void take_headroom(const decide::Actions& actions);
+  [[nodiscard]] Resources promised() const;
   [[nodiscard]] Resources has() const;
   [[nodiscard]] bool guest_lives_with(const Resources& size) const;
   [[nodiscard]] Resources units(std::uint32_t n) const;
@@ -63,6 +65,8 @@ class ScalingWorld {
   // The truth.
   Resources capacity_, reserved_;
   bool asked_permit_ = false;    // from then on the books count
+  Resources lent_;               // by the agent's headroom, in total, until lent_until_
+  Instant lent_until_{};
   Resources spec_;
   Revision spec_revision_;
   std::uint64_t spec_version_ = 1, seen_version_ = 1;
