@@ -50,13 +50,18 @@ class Ladder {
 
   void live() {
     current_ = find_current();
-    if (!facts_.runs_at.empty() && current_) status().runner = current_->name;
+    if (!facts_.runs_at.empty() && current_ && !successor_is_named()) status().runner = current_->name;
     // A stop waits for a migration: cutting it in the middle could leave the VM with no whole copy to stop in order.
     if (facts_.spec.stopped && !facts_.migrating && !(current_ && is_lost(*current_))) return stop_all();
     if (!current_) return absent();
     if (is_held(*current_)) return held();
     if (is_lost(*current_)) return lost();
     ended(current_->phase == RunnerPhase::succeeded, current_->exit_reason);
+  }
+
+  // A lost runner's successor keeps the name that it was given, until it is there.
+  bool successor_is_named() const {
+    return is_lost(*current_) && !facts_.status.runner.empty() && !find_runner(runners_, facts_.status.runner);
   }
 
   // The runner that has the VM: the named one or its successor, unless another one runs it by its own word.
@@ -114,10 +119,19 @@ class Ladder {
     status().restart_at.reset();
   }
 
+  // The only one to know that the QEMU of its predecessors has ended: kept until they are gone.
+  bool is_witness(const RunnerFacts& runner) const {
+    const RunnerFacts* own = find_runner(facts_.runners, runner.name);
+    if (!own || !own->vm_ended || own->run_dir.empty()) return false;
+    return std::any_of(facts_.runners.begin(), facts_.runners.end(), [own](const RunnerFacts& other) {
+      return other.run_dir == own->run_dir && !other.vm_ended;
+    });
+  }
+
   // Lets go of runners that are not the VM's any more. One a pass; the caller comes back.
   void clear_strays() {
     for (const RunnerFacts& stray : runners_) {
-      if (&stray == current_ || stray.deleting || is_superseded(stray, runners_)) continue;
+      if (&stray == current_ || stray.deleting || is_superseded(stray, runners_) || is_witness(stray)) continue;
       const bool sure = stray.vm_ended || (current_ && is_running(*current_)) ||
                         (stray.word && stray.word->machine != MachinePhase::running);
       if (sure) return stop(stray, Duration::zero(), {"stray", "the VM is not held by it any more"});

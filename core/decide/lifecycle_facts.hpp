@@ -20,7 +20,7 @@ namespace neonvm::decide {
 
 // The last report of one runner.
 struct RunnerWord {
-  bool fresh = false;                  // the link is up: this is how things stand now
+  bool fresh = false;                  // the link is up, and this is not older than the last order that it answered
   MachinePhase machine = MachinePhase::starting;
   std::string accelerator, machine_type;
   std::uint32_t cpus_present = 0;

@@ -10,6 +10,7 @@ constexpr const char* step_copying = "copying";
 constexpr const char* step_switching = "switching over";
 constexpr const char* step_cleaning = "cleaning up";
 const std::string step_undoing = "undoing: ";
+const std::string given_up = "; the target is given up";
 
 bool is_gone(const RunnerFacts* runner) { return !runner || runner->vm_ended; }
 
@@ -45,6 +46,14 @@ class Ladder {
   MigrationStatus& status() { return decision_.status; }
   [[nodiscard]] bool at(const std::string& step) const { return facts_.status.progress.step == step; }
   [[nodiscard]] bool undoing() const { return facts_.status.progress.step.rfind(step_undoing, 0) == 0; }
+  [[nodiscard]] bool target_given_up() const {
+    const std::string& step = facts_.status.progress.step;
+    return undoing() && step.size() >= given_up.size() && step.compare(step.size() - given_up.size(), given_up.size(), given_up) == 0;
+  }
+  [[nodiscard]] std::string undo_reason() const {
+    const std::string& step = facts_.status.progress.step;
+    return step.substr(step_undoing.size(), step.size() - step_undoing.size() - (target_given_up() ? given_up.size() : 0));
+  }
 
   void take(MigrationDeed deed, const std::string& runner, Because because) {
     decision_.step = {deed, runner, "", std::move(because)};
@@ -124,6 +133,7 @@ class Ladder {
     status().why.clear();
     note_progress();
     if ((target_ && is_running(*target_)) || at(step_cleaning)) return arrived();
+    if (target_given_up() && is_done(source_) && !is_gone(target_)) return take_back();
     if (is_done(source_) || at(step_switching)) return switch_over();
     if (is_gone(source_)) return source_ended();
     if (is_lost(*source_)) return wait("the source's runner vanished; its successor will tell how things stand");
@@ -196,18 +206,34 @@ class Ladder {
 
   void undo() {
     if (is_copying(source_->word->migration.state)) {
-      return order(MigrationDeed::cancel_copy, source_->name, {"undo", facts_.status.progress.step});
+      return order(MigrationDeed::cancel_copy, source_->name, {"undo", undo_reason()});
     }
-    if (!is_gone(target_)) {
-      if (!target_->deleting) order(MigrationDeed::end_target, target_->name, {"undo", facts_.status.progress.step});
-      return;
-    }
+    if (!is_gone(target_)) return give_up_target();
     if (source_->word->machine == MachinePhase::paused) {
       return order(MigrationDeed::activate_source, source_->name, {"undo", "the target is gone and the source stands still"});
     }
     const bool wished = facts_.deleting || facts_.spec.cancel;
-    finish(wished ? MigrationPhase::cancelled : MigrationPhase::failed,
-           facts_.status.progress.step.substr(step_undoing.size()) + "; the VM runs on at " + source_->node);
+    finish(wished ? MigrationPhase::cancelled : MigrationPhase::failed, undo_reason() + "; the VM runs on at " + source_->node);
+  }
+
+  // Written before the first order to end it: an order may come late, and must not find there a VM that runs.
+  void give_up_target() {
+    if (!target_given_up()) {
+      status().progress.step += given_up;
+      return;
+    }
+    if (!target_->deleting) order(MigrationDeed::end_target, target_->name, {"undo", undo_reason()});
+  }
+
+  // The copy came to its end all the same. The target may end at any moment, so the source gets its VM back.
+  void take_back() {
+    if (target_->deleting) return wait("the target is being stopped");
+    give_up_target();
+  }
+
+  void succeed_target(const std::string& why) {
+    order(MigrationDeed::succeed_target, successor_name(), {"target.lost", why});
+    decision_.step.predecessor = target_->name;
   }
 
   void source_ended() {
@@ -217,8 +243,14 @@ class Ladder {
       return wait("the source ended after everything had arrived");
     }
     if (!is_gone(target_)) {
-      if (is_held(*target_) && !at(step_preparing) && !(target_->word && target_->word->fresh) && !undoing()) {
-        return wait("waits for the target to tell what has arrived");
+      const bool may_have_all = !at(step_preparing) && !target_given_up() && !target_->deleting;
+      if (may_have_all && is_lost(*target_)) return succeed_target("its QEMU may hold the whole VM");
+      if (may_have_all && !(target_->word && target_->word->fresh)) return wait("waits for the target to tell what has arrived");
+      // Its last word may be older than the source's end.
+      const Instant surely = facts_.progressed + stall_limit;
+      if (may_have_all && target_->word->migration.state != MigrationState::failed && facts_.now < surely) {
+        look_again(surely);
+        return wait("waits whether everything has arrived at the target");
       }
       if (!target_->deleting) order(MigrationDeed::end_target, target_->name, {"source.ended", how});
       return;
@@ -232,7 +264,8 @@ class Ladder {
     if (target->word->migration.state != MigrationState::completed) return false;
     if (!source_ || !source_->word) return true;
     const MigrationState last = source_->word->migration.state;
-    return is_copying(last) || last == MigrationState::completed;
+    // "none" is older than the copy: a source goes on by itself only after a copy that failed or was cancelled.
+    return last != MigrationState::failed && last != MigrationState::cancelled;
   }
 
   // The point of no return ------------------------------------------------------------------------------------------
@@ -240,11 +273,7 @@ class Ladder {
   void switch_over() {
     if (is_gone(target_)) return at(step_switching) && !facts_.never_ran ? arrived() : turn_back();
     if (target_->deleting) return wait("the target is being stopped");
-    if (is_lost(*target_)) {
-      order(MigrationDeed::succeed_target, successor_name(), {"target.lost", "its QEMU may hold the whole VM"});
-      decision_.step.predecessor = target_->name;
-      return;
-    }
+    if (is_lost(*target_)) return succeed_target("its QEMU may hold the whole VM");
     if (!at(step_switching)) {
       status().progress.step = step_switching;
       return;

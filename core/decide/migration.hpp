@@ -12,7 +12,9 @@
 //   -- point of no return: the source has completed. Only a target that is dead and was never told to run leads back
 //   Running "switching over"       the target was or may have been told to run: forward only
 //   Running "cleaning up"          the target runs and the VM is its; the source's QEMU is ended
-//   Running "undoing: why"         on the way back, unless the source turns out to have completed
+//   Running "undoing: why"         on the way back: the copy is cancelled; if it completes first, it goes on forward
+//   Running "undoing: …; the target is given up"   it may be ended at any moment: if the copy has completed all the
+//                                  same, the source is told to run again once the target is gone
 //   Succeeded, Failed, Cancelled   what is left of the losing side is let go
 //
 // Laws: the target is told to run only when the source is known to have completed or to be gone, with the whole VM in

@@ -29,7 +29,7 @@ std::vector<Event> events_between(const MigrationStatus& before, const Migration
       break;
     case MigrationPhase::running:
       if (changed) say(false, "MigrationStarted", "from " + after.source_node + " to " + after.target_node);
-      if (before.progress.step != after.progress.step && after.progress.step.rfind("undoing: ", 0) == 0) {
+      if (before.progress.step.rfind("undoing: ", 0) != 0 && after.progress.step.rfind("undoing: ", 0) == 0) {
         say(true, "MigrationUndone", after.progress.step.substr(9));
       }
       break;

@@ -3,6 +3,7 @@
 
 #include "tests/core/decide/migration/vm_world.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/sequences.hpp"
 
 using namespace neonvm;
 using neonvm::tests::VmWorld;
@@ -55,6 +56,7 @@ void run(VmWorld& world, const std::vector<Happening>& history) {
 }  // namespace
 
 TEST_CASE("whatever happens, a VM runs at most once, is never thrown away, and everything comes to rest") {
+  neonvm::tests::sequences(5000, 400);
   const bool held = rc::check("laws of lifecycle and migration", [] {
     VmWorld world;
     boot(world);

@@ -95,6 +95,10 @@ class VmWorld {
   bool objects_come();
   bool reports_come();
   void controller_dies();
+  void fault(Deed deed, std::uint8_t which);
+  void copies_end(bool well);
+  void new_migration();
+  void late_orders();
   decide::MigrationFacts migration_facts() const;
   decide::LifecycleFacts lifecycle_facts(const decide::MigrationDecision* migration) const;
 
