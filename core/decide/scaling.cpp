@@ -115,7 +115,7 @@ void Scaling::memory_wanted(const MemoryWanted& wanted, Instant seen_at) {
 void Scaling::permit_asked(const AskPermit& deed, Instant seen_at) {
   const Instant at = clock(seen_at);
   permit_ = sure_permit(at);
-  begin(permit_deed_, {deed.id, {}, deed.wanted, deed.revision, at});
+  begin(permit_deed_, {deed.id, {}, deed.wanted, deed.revision, at, false});
   last_wanted_ = deed.wanted;
   last_asked_ = at;
   adopt(deed.revision, at);
@@ -150,7 +150,7 @@ void Scaling::headroom_taken(const Resources& to, Instant until, Instant seen_at
 
 void Scaling::resize_started(const SizeDeed& deed, Instant seen_at) {
   const Instant at = clock(seen_at);
-  begin(resize_deed_, {deed.id, deed.from, deed.to, deed.revision, at});
+  begin(resize_deed_, {deed.id, deed.from, deed.to, deed.revision, at, false});
   adopt(deed.revision, at);
 }
 
@@ -159,8 +159,9 @@ void Scaling::resize_written(std::uint64_t id, Instant) {
   const Deed deed = *resize_deed_;
   resize_deed_.reset();
   resize_failure_.reset();
-  if (consent_ && deed.to.cpu < deed.from.cpu) consent_->cpu = std::min(consent_->cpu, deed.to.cpu);
-  if (consent_ && deed.to.memory < deed.from.memory) consent_->memory = std::min(consent_->memory, deed.to.memory);
+  const bool agreed = consent_ && !deed.of_former_guest;
+  if (agreed && deed.to.cpu < deed.from.cpu) consent_->cpu = std::min(consent_->cpu, deed.to.cpu);
+  if (agreed && deed.to.memory < deed.from.memory) consent_->memory = std::min(consent_->memory, deed.to.memory);
   if (consent_) told_ = field_min(told_, *consent_);
   // The watch was faster than the answer; it may have shown a later write by somebody else.
   if (deed.revision.value > asked_revision_.value) now_asked(deed.to, deed.revision);
@@ -180,7 +181,7 @@ void Scaling::resize_failed(std::uint64_t id, const Error& error, Instant seen_a
   fail(resize_failure_, error, at + wait);
 }
 
-void Scaling::look_started(std::uint64_t id, Instant at) { begin(look_deed_, {id, {}, {}, {}, clock(at)}); }
+void Scaling::look_started(std::uint64_t id, Instant at) { begin(look_deed_, {id, {}, {}, {}, clock(at), false}); }
 
 void Scaling::looked(std::uint64_t id, const Resources& asked, Revision target, Instant seen_at) {
   const Instant at = clock(seen_at);
@@ -199,7 +200,7 @@ void Scaling::look_failed(std::uint64_t id, const Error& error, Instant seen_at)
 
 void Scaling::consent_asked(const SizeDeed& deed, Instant seen_at) {
   const Instant at = clock(seen_at);
-  begin(consent_deed_, {deed.id, deed.from, deed.to, deed.revision, at});
+  begin(consent_deed_, {deed.id, deed.from, deed.to, deed.revision, at, false});
   tell_deed_.reset();
   // Whatever becomes of the answer, the guest may believe from now on that it has no more than that.
   told_ = field_min(told_, deed.to);
@@ -241,7 +242,7 @@ void Scaling::consent_failed(std::uint64_t id, const Error& error, Instant seen_
 
 void Scaling::grown_started(const SizeDeed& deed, Instant seen_at) {
   const Instant at = clock(seen_at);
-  begin(tell_deed_, {deed.id, deed.from, deed.to, deed.revision, at});
+  begin(tell_deed_, {deed.id, deed.from, deed.to, deed.revision, at, false});
   consent_deed_.reset();
   // Whatever becomes of the answer, the guest may count on it from now on.
   if (consent_) consent_ = field_max(*consent_, deed.to);
@@ -310,6 +311,7 @@ void Scaling::saw_revision(Revision revision) { last_revision_ = std::max(last_r
 void Scaling::new_guest(std::optional<Resources> consent) {
   consent_ = consent;
   told_ = consent.value_or(Resources{});
+  if (resize_deed_) resize_deed_->of_former_guest = true;
   consent_deed_.reset();
   tell_deed_.reset();
   guest_failure_.reset();

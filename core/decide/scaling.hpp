@@ -145,7 +145,7 @@ class Scaling {
   [[nodiscard]] const Resources& actual() const { return actual_; }
   [[nodiscard]] bool settled() const { return settled_; }
   [[nodiscard]] const std::optional<Resources>& permit() const { return permit_; }
-  // What may be written now: the permit, less what may have been given back or has lapsed; before the first: what is held.
+  // What may be written now: the permit, less what may have been given back or has lapsed; before the first: what is asked.
   [[nodiscard]] Resources allowed(Instant now) const;
   [[nodiscard]] const Corrections& corrections() const { return corrections_; }
   [[nodiscard]] const std::optional<Resources>& consent() const { return consent_; }
@@ -157,6 +157,7 @@ class Scaling {
     Resources from, to;
     Revision revision;
     Instant at{};
+    bool of_former_guest = false;   // started before this guest's session: it knows nothing of it
   };
   struct Failure {
     Instant until{};          // nothing of the kind is started before
@@ -178,6 +179,7 @@ class Scaling {
   [[nodiscard]] Resources wish(Instant now, Draft* draft) const;
   [[nodiscard]] Resources in_units(Resources r) const;
   [[nodiscard]] std::optional<Resources> sure_permit(Instant now) const;
+  [[nodiscard]] std::optional<Resources> claimed_permit(Instant now) const;
   [[nodiscard]] bool under_way(const std::optional<Deed>& deed, Instant now) const;
   [[nodiscard]] Revision revision_for(const Resources& wish) const;
   [[nodiscard]] Revision fresh_revision(const Resources& wish) const;

@@ -76,11 +76,19 @@ Resources Scaling::wish(Instant now, Draft* draft) const {
 std::optional<Resources> Scaling::sure_permit(Instant now) const {
   if (!permit_) return permit_;
   Resources sure = *permit_;
-  if (permit_until_ <= now) sure = field_min(sure, held());
+  if (permit_until_ <= now) sure = field_min(sure, asked_);
   return permit_deed_ ? field_min(sure, permit_deed_->to) : sure;
 }
 
-Resources Scaling::allowed(Instant now) const { return sure_permit(now).value_or(held()); }
+// What a scheduler that lost its books must still count on: more than what is sure.
+std::optional<Resources> Scaling::claimed_permit(Instant now) const {
+  const auto sure = sure_permit(now);
+  if (!sure || permit_until_ > now) return sure;
+  const Resources used = field_min(*permit_, held());
+  return permit_deed_ ? field_min(used, permit_deed_->to) : used;
+}
+
+Resources Scaling::allowed(Instant now) const { return sure_permit(now).value_or(asked_); }
 
 // Not while less is being asked for: the answer would take it back.
 void Scaling::next_headroom(Draft& draft) const {
@@ -126,7 +134,7 @@ void Scaling::next_permit(Draft& draft) const {
     if (std::max(due, again) > draft.now) draft.wake(std::max(due, again));
     if ((wanted == *permit && due > draft.now) || again > draft.now) return;
   }
-  draft.actions.permit = AskPermit{last_id_ + 1, wanted, permit, revision_for(wish)};
+  draft.actions.permit = AskPermit{last_id_ + 1, wanted, claimed_permit(draft.now), revision_for(wish)};
 }
 
 void Scaling::next_look(Draft& draft) const {
