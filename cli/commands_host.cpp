@@ -10,7 +10,7 @@ std::vector<Command> all_commands() {
           logs_command(),     console_command(),    exec_command(),    cp_command(),       top_command(),
           explain_command(),  events_command(),     serve_command(),   controller_command(), scheduler_command(),
           agent_command(),    runner_command(),     build_command(),   image_command(),    nodes_command(),
-          plugins_command(),  doctor_command(),
+          simulate_command(), plugins_command(),  doctor_command(),
           config_command(),   completion_command(), version_command()};
 }
 

@@ -31,6 +31,7 @@ Command agent_command();
 Command build_command();
 Command image_command();
 Command nodes_command();
+Command simulate_command();
 Command plugins_command();
 Command doctor_command();
 Command config_command();

@@ -33,7 +33,7 @@ LIBRARIES = {
     "CLI/": ("cli",),
     "toml++/": ("cli",),
     "yaml-cpp/": ("cli",),
-    "nlohmann/": ("core/wire", "plugins", "vm-builder"),
+    "nlohmann/": ("core/wire", "core/simulate", "plugins", "vm-builder"),
     "boost/": ("core/runtime",),
     "openssl/": ("core/runtime", "vm-builder"),
     "spdlog/": ("core/runtime",),

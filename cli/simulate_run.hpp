@@ -1,0 +1,27 @@
+// How `neonvm simulate` runs its worlds: policies opened, progress shown, Ctrl-C heard, a stuck policy ended.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/context.hpp"
+#include "cli/simulate_config.hpp"
+#include "core/simulate/report.hpp"
+
+namespace neonvm::cli {
+
+// One way in which a second world differs: "max_cpus", "8".
+struct WhatIf {
+  std::string key, value;
+};
+Result<std::vector<WhatIf>> parse_what_if(const std::vector<std::string>& texts);
+
+// Every policy of the config, and again with `changes` if there are any. Ctrl-C ends with what there is so far. A policy
+// that does not answer for 30 s ends the program: code in this process cannot be stopped otherwise.
+Result<std::vector<simulate::NamedResult>> run_worlds(Context& context, const SimulateConfig& config,
+                                                      const std::vector<WhatIf>& changes);
+
+// "12.3", "1.2e+07" never: 4 digits, thousands as they are.
+std::string figure(double value);
+
+}  // namespace neonvm::cli
