@@ -88,7 +88,9 @@ void Runner::start() {
        limit = settings_.start_limit] {
         return std::make_shared<Had>(attach_or_start(hypervisor, machine, only, limit));
       },
-      [this](const std::shared_ptr<Had>& had_it) { had(std::move(had_it->second), had_it->first); });
+      [this, weak = std::weak_ptr(alive_)](const std::shared_ptr<Had>& had_it) {
+        if (!weak.expired()) had(std::move(had_it->second), had_it->first);
+      });
 }
 
 void Runner::had(Result<std::unique_ptr<Machine>> machine, bool attached) {
@@ -131,7 +133,10 @@ void Runner::learned(const MachineState& state, bool attached) {
   if (attached) {
     hold_->command(settings_.command_limit, [](Machine& machine, Deadline deadline) { return machine.migration(deadline); },
                    [this](const Result<MigrationReport>& now) {
-                     if (now && now->state != MigrationState::none) migration_moved(*now);
+                     if (!now || now->state == MigrationState::none) return;
+                     // A VM that runs here and whose migration has completed came by it, and did not leave.
+                     if (now->state == MigrationState::completed && report_.phase != MachinePhase::migrated_away) return;
+                     migration_moved(*now);
                    });
   }
   if (stopping_) press_harder();
@@ -188,7 +193,8 @@ void Runner::end(bool success, const std::string& reason, bool vm_ended) {
 void Runner::changed() {
   if (push_pending_ || ended_) return;
   push_pending_ = true;
-  loop_.post([this] {
+  loop_.post([this, weak = std::weak_ptr(alive_)] {
+    if (weak.expired()) return;
     push_pending_ = false;
     if (ended_) return;
     ++report_.sequence;

@@ -132,6 +132,7 @@ class Runner {
   runtime::Timer memory_timer_;
   Duration memory_poll_{};
 
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::unique_ptr<Stopping> stopping_;
   std::set<std::unique_ptr<runtime::Timer>> forward_timers_;
 };

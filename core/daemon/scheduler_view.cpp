@@ -1,6 +1,7 @@
 #include "core/daemon/scheduler_view.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include "core/runtime/log.hpp"
 #include "core/wire/model_json.hpp"
@@ -58,7 +59,8 @@ std::string SchedulerView::runner_changed(const Object& object, bool gone) {
   const auto spec = gone ? std::nullopt : readable(object, wire::decode_runner_spec(object.spec));
   const auto status = spec ? readable(object, wire::decode_runner_status(object.status)) : std::nullopt;
   if (!spec || !status) return {};
-  runners_[object.name] = {object.name, *spec, *status};
+  const auto machine = wire::decode_machine_spec(spec->machine);
+  runners_[object.name] = {object.name, machine ? machine->run_dir : "", object.created, *spec, *status};
   runners_of_[spec->vm_uid].insert(object.name);
   return spec->vm_uid;
 }
@@ -89,20 +91,25 @@ const SeenMigration* SchedulerView::moving(const std::string& vm_name) const {
   return nullptr;
 }
 
-// Its QEMU may live on, but a runner that came to take hold of it answers for it now.
-bool SchedulerView::succeeded_by_another(const SeenRunner& runner) const {
+// All runners of one QEMU, itself among them.
+std::vector<const SeenRunner*> SchedulerView::sharing(const SeenRunner& runner) const {
+  std::vector<const SeenRunner*> all;
   const auto names = runners_of_.find(runner.spec.vm_uid);
-  if (names == runners_of_.end()) return false;
-  return std::any_of(names->second.begin(), names->second.end(), [&](const std::string& name) {
-    const SeenRunner& other = runners_.at(name);
-    return name != runner.name && other.spec.attach_only && !ended(other.status) && other.spec.node == runner.spec.node &&
-           other.spec.role == runner.spec.role;
-  });
+  if (names == runners_of_.end() || runner.run_dir.empty()) return {&runner};
+  for (const std::string& name : names->second)
+    if (const SeenRunner& other = runners_.at(name); other.run_dir == runner.run_dir) all.push_back(&other);
+  return all;
 }
 
 bool SchedulerView::holds(const SeenRunner& runner) const {
+  const auto newer = [](const SeenRunner* a, const SeenRunner* b) {
+    return std::tie(a->created, a->spec.attach_only, a->name) < std::tie(b->created, b->spec.attach_only, b->name);
+  };
+  const auto all = sharing(runner);
+  if (!all.empty() && (*std::max_element(all.begin(), all.end(), newer))->name != runner.name) return false;
   if (!ended(runner.status)) return true;
-  return !runner.status.vm_ended && !succeeded_by_another(runner);
+  // Whoever of them saw the QEMU's end saw it for all.
+  return std::none_of(all.begin(), all.end(), [](const SeenRunner* other) { return other->status.vm_ended; });
 }
 
 decide::Booking SchedulerView::booking_of(const SeenRunner& runner) const {

@@ -26,6 +26,8 @@ struct SeenVm {
 };
 struct SeenRunner {
   std::string name;
+  std::string run_dir;           // the life of one QEMU: successors of a runner share it
+  WallTime created{};
   RunnerSpec spec;
   RunnerStatus status;
 };
@@ -50,7 +52,7 @@ class SchedulerView {
 
   [[nodiscard]] const SeenVm* vm(const std::string& uid) const;
   [[nodiscard]] const SeenRunner* runner(const std::string& name) const;
-  // A runner that is there and whose VM is not known to have ended.
+  // It answers for a QEMU that may live: of the runners that share one, the newest.
   [[nodiscard]] bool holds(const SeenRunner& runner) const;
   // The migration of this VM that is not over.
   [[nodiscard]] const SeenMigration* moving(const std::string& vm_name) const;
@@ -59,7 +61,7 @@ class SchedulerView {
 
  private:
   [[nodiscard]] decide::Booking booking_of(const SeenRunner& runner) const;
-  [[nodiscard]] bool succeeded_by_another(const SeenRunner& runner) const;
+  [[nodiscard]] std::vector<const SeenRunner*> sharing(const SeenRunner& runner) const;
 
   std::map<std::string, SeenVm> vms_;                        // by uid
   std::map<std::string, std::string> uids_;                  // VM name -> uid

@@ -74,6 +74,20 @@ def responds(lab):
         return False
 
 
+def runner_killed_after_a_move():
+    with Lab() as lab:
+        boot = start(lab)
+        lab.run("migrate", "web")
+        lab.until(lambda: len(lab.qemus()) == 1 and len(lab.runners()) == 1, "the source is gone")
+        qemus, victim = lab.qemus(), lab.runners()[0]
+        os.kill(victim, signal.SIGKILL)
+        lab.until(lambda: lab.runners() and lab.runners()[0] != victim and responds(lab), "a successor answers")
+        assert lab.qemus() == qemus and boot_id(lab, "web") == boot
+        lab.run("scale", "web", "--cpus", "2")
+        lab.run("migrate", "web")
+        assert boot_id(lab, "web") == boot and lab.cpus_in_guest("web") == 2
+
+
 def runner_killed_while_serve_is_away():
     with Lab() as lab:
         boot = start(lab)
@@ -191,6 +205,6 @@ def a_port_in_use_is_told():
 
 
 if __name__ == "__main__":
-    main([serve_killed_while_scaling, serve_killed_while_migrating, runner_killed, runner_killed_while_serve_is_away,
+    main([serve_killed_while_scaling, serve_killed_while_migrating, runner_killed, runner_killed_after_a_move, runner_killed_while_serve_is_away,
           qemu_killed, restart_policies, migration_target_killed, out_of_capacity, two_control_planes_on_one_home,
           a_damaged_store_is_left_alone, a_port_in_use_is_told])

@@ -49,7 +49,15 @@ Object Desk::runner(const std::string& vm, const std::string& name, const std::s
   spec.node = node;
   spec.role = role;
   spec.attach_only = attach_only;
-  spec.machine = wire::encode(MachineSpec{});
+  MachineSpec machine;
+  // A successor takes over the run directory.
+  if (attach_only) {
+    for (const Object& before : orchestrator.list(Kind::runner, daemon::call_deadline()).value_or({})) {
+      const auto of = wire::decode_runner_spec(before.spec).value();
+      if (of.vm == vm && of.node == node) machine.run_dir = wire::decode_machine_spec(of.machine).value().run_dir;
+    }
+  }
+  spec.machine = wire::encode(machine);
   Object object;
   object.kind = Kind::runner;
   object.name = name;

@@ -1,0 +1,125 @@
+// The agent from end to end: a policy's wish becomes the guest's size, in the order that the laws ask for.
+#include "core/wire/model_json.hpp"
+#include "tests/core/daemon/town/town.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace neonvm;
+using namespace neonvm::tests;
+using namespace std::chrono_literals;
+
+namespace {
+
+bool heard_consent(Town& town, const std::string& run_dir) {
+  for (const auto& message : town.guests.at(run_dir)->heard())
+    if (std::get_if<wire::AskConsent>(&message)) return true;
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("a VM grows to its policy's wish and shrinks with the guest's consent") {
+  Town town;
+  town.node("n1", 8, 16);
+  town.wish(1, 1);
+  town.vm("web", 1, 1, true);
+  town.open();
+  REQUIRE(town.until([&] { return town.has("web", 1, 1) && town.status("web").guest_connected; }));
+  town.wish(4, 6);
+  REQUIRE(town.until([&] { return town.has("web", 4, 6); }));
+  const auto why = town.plane->agent->explain("web");
+  REQUIRE(why);
+  REQUIRE_FALSE(why->decisions.empty());
+  CHECK(why->decisions.back().because.front().rule == "test");
+  CHECK(why->decisions.back().revision == town.spec("web").target_revision->value);
+  CHECK_FALSE(heard_consent(town, town.qemu_of("web")));
+  town.wish(0.5, 1);
+  REQUIRE(town.until([&] { return town.has("web", 0.5, 1); }));
+  CHECK(heard_consent(town, town.qemu_of("web")));
+  REQUIRE(town.until([&] { return town.plane->scheduler->ledger().totals("n1").reserved.memory == Bytes{gib}; }));
+  CHECK(town.broken() == "");
+}
+
+TEST_CASE("a guest that refuses keeps its memory; one that says a floor shrinks to it") {
+  Town town;
+  town.node("n1", 8, 16);
+  town.wish(2, 4);
+  town.vm("web", 2, 4, true);
+  town.open();
+  REQUIRE(town.until([&] { return town.has("web", 2, 4) && town.status("web").guest_connected; }));
+  town.guests.at(town.qemu_of("web"))->refuses_shrink = true;
+  town.wish(1, 0.5);
+  REQUIRE(town.until([&] {
+    const auto why = town.plane->agent->explain("web");
+    for (const Because& because : why->because)
+      if (because.rule == "guest.refused") return true;
+    return false;
+  }));
+  CHECK(town.spec("web").memory.use >= Bytes{gib});
+  CHECK(town.broken() == "");
+}
+
+TEST_CASE("growth stops at what the node has, and goes on when another VM leaves") {
+  Town town;
+  town.node("n1", 4, 8);
+  town.wish(8, 2);
+  town.vm("a", 1, 1, true);
+  town.vm("b", 2, 2);
+  town.open();
+  REQUIRE(town.until([&] { return town.has("a", 2, 2) && town.has("b", 2, 2); }));
+  CHECK(town.broken() == "");
+  town.remove("b");
+  REQUIRE(town.until([&] { return town.has("a", 4, 2); }));
+  CHECK(town.broken() == "");
+}
+
+TEST_CASE("a policy that is not there keeps the VM at its size and says so; another one is taken without a restart") {
+  Town town;
+  town.node("n1", 8, 16);
+  town.wish(4, 4);
+  town.vm("web", 1, 1, true);
+  town.edit("web", [](VmSpec& s) { s.scaling.policy = "no-such"; });
+  town.open();
+  REQUIRE(town.until([&] { return town.has("web", 1, 1); }));
+  REQUIRE(town.until([&] { return !town.plane->agent->explain("web")->problem.empty(); }));
+  CHECK(town.plane->agent->explain("web")->problem.find("there is no policy no-such") != std::string::npos);
+  CHECK(town.has("web", 1, 1));
+  town.edit("web", [](VmSpec& s) { s.scaling.policy = "wishing"; });
+  REQUIRE(town.until([&] { return town.has("web", 4, 4); }));
+  CHECK(town.machines->starts() == 1);
+}
+
+TEST_CASE("scaling is held during a migration and goes on at the target") {
+  Town town;
+  town.node("n1", 8, 16);
+  town.node("n2", 8, 16);
+  fakes::FakeBehaviour slow;
+  slow.migration_lag = 300ms;
+  town.machines->behave("web", slow);
+  town.wish(1, 1);
+  town.vm("web", 1, 1, true);
+  town.open();
+  REQUIRE(town.until([&] { return town.has("web", 1, 1) && town.status("web").guest_connected; }));
+  const std::string from = town.status("web").node;
+  town.migrate("web");
+  REQUIRE(town.until([&] { return !town.status("web").migration.empty(); }));
+  town.wish(3, 2);
+  REQUIRE(town.until([&] { return town.status("web").node != from && town.has("web", 3, 2); }));
+  CHECK(town.broken() == "");
+}
+
+TEST_CASE("a control plane that died in the middle of a growth goes on, and sells nothing twice") {
+  Town town;
+  town.node("n1", 6, 8);
+  town.wish(4, 4);
+  town.vm("a", 1, 1, true);
+  town.vm("b", 1, 1, true);
+  town.open();
+  REQUIRE(town.until([&] { return town.status("a").cpu.actual + town.status("b").cpu.actual > MilliCpu{3000}; }));
+  town.kill_control_plane();
+  town.turn(100ms);
+  town.open();
+  REQUIRE(town.until([&] {
+    CHECK(town.broken() == "");
+    return town.status("a").cpu.actual + town.status("b").cpu.actual == MilliCpu{6000};
+  }));
+}
