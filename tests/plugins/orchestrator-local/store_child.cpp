@@ -124,12 +124,14 @@ int start(Orchestrator& door, const std::string& prefix, int times) {
   return ::pause();
 }
 
-// VMs that nobody runs, for commands that show some.
+// VMs that nobody is to run, for commands that show some.
 int vms(Orchestrator& door, int count) {
+  VmSpec spec;
+  spec.stopped = true;
   for (int i = 0; i < count; ++i) {
     Object made = object("vm-" + std::to_string(i), "");
     made.kind = Kind::virtual_machine;
-    wire::encode_vm_spec(VmSpec{}, made);
+    wire::encode_vm_spec(spec, made);
     if (const auto stored = door.create(made, soon()); !stored) return fail(stored.error());
   }
   return 0;
