@@ -19,19 +19,6 @@ std::string text_of(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// Of 127.0.0.1, free a moment ago.
-std::uint16_t free_port() {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  REQUIRE(::bind(socket, reinterpret_cast<sockaddr*>(&address), size) == 0);
-  REQUIRE(::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  ::close(socket);
-  return ntohs(address.sin_port);
-}
-
 // `gone` comes last, and again whenever somebody asks.
 void must_be_gone(Machine& machine) {
   const MachineEvent gone = await_event(machine, MachineEventKind::gone);
@@ -49,6 +36,18 @@ void must_be_gone(Machine& machine) {
   CHECK(machine.kill(in_time()).ok());
 }
 }  // namespace
+
+std::uint16_t free_port() {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  REQUIRE(::bind(socket, reinterpret_cast<sockaddr*>(&address), size) == 0);
+  REQUIRE(::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  ::close(socket);
+  return ntohs(address.sin_port);
+}
 
 Deadline in_time() { return clock_now() + std::chrono::seconds(120); }
 
@@ -84,9 +83,11 @@ MachineState await_state(Machine& machine, const std::function<bool(const Machin
   while (true) {
     const MachineState state = must_inspect(machine);
     if (as_told(state)) return state;
-    INFO("phase " << to_string(state.phase));
+    const auto event = machine.next_event(clock_now() + std::chrono::milliseconds(20));
+    const bool gone = event && *event && (*event)->kind == MachineEventKind::gone;
+    INFO("phase " << to_string(state.phase) << (gone ? ": " + (*event)->why : ""));
     REQUIRE(clock_now() < deadline);
-    (void)machine.next_event(clock_now() + std::chrono::milliseconds(20));
+    REQUIRE_FALSE(gone);
   }
 }
 

@@ -53,6 +53,7 @@ void hypervisor_migrates(const MakeHypervisor& make);
 
 // For tests that build on the same steps.
 Deadline in_time();  // generous: a guest boots on a busy machine
+std::uint16_t free_port();  // TCP, of 127.0.0.1; free a moment ago
 std::unique_ptr<Machine> must_start(Hypervisor& door, const MachineSpec& spec);
 MachineState must_inspect(Machine& machine);
 // The next event of that kind; others are dropped. Fails the test when `gone` or the deadline comes first.
