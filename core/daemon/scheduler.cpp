@@ -81,6 +81,7 @@ Result<std::string> Scheduler::choose(const PlacementAsk& ask, bool target) {
   if (!wanted) return wanted.error();
   const auto spec = wire::decode_vm_spec(ask.vm);
   const decide::PlacementWish wish{wanted->granted, spec->node_selector, ask.node, ask.away_from};
+  (void)ledger_.time_passed(loop_.now());
   auto node = decide::choose_node(decide::views_of(ledger_), wish, settings_.score);
   if (!node) {
     somebody_waits_ = somebody_waits_ || node.error().code == Code::out_of_capacity || node.error().code == Code::refused;

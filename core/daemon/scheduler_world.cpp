@@ -31,7 +31,7 @@ void Scheduler::rebuild_when_synced() {
   for (const auto& [uid, vm] : view_.vms())
     if (!vm.spec.scaling.enabled)
       for (const decide::Booking& b : ledger_.of_vm(uid))
-        (void)ledger_.ask(b.holder, field_max(b.granted, vm.spec.use()), {}, std::nullopt, confirm_by);
+        ledger_.may_have_been_permitted(b.holder, vm.spec.use());
   runtime::log_info("scheduler", "books rebuilt", {{"runners", std::to_string(ledger_.bookings().size())},
                                                    {"nodes", std::to_string(ledger_.nodes().size())}});
   something_changed();

@@ -206,6 +206,17 @@ void Ledger::holder_seen(const Booking& fact) {
   });
 }
 
+void Ledger::may_have_been_permitted(const std::string& holder, const Resources& size) {
+  const auto it = bookings_.find(holder);
+  if (it == bookings_.end()) return;
+  const Account& books = account(it->second);
+  const Resources room = stretched(books.capacity - books.reserved.value() - leased(books), it->second.overcommit);
+  change(holder, [&](Booking& known) {
+    const Resources base = reserved(known);
+    known.granted = field_max(known.granted, {part(size.cpu, base.cpu, room.cpu, {}), part(size.memory, base.memory, room.memory, {})});
+  });
+}
+
 void Ledger::actual_seen(const std::string& holder, const Resources& actual) {
   change(holder, [&](Booking& known) { known.actual = actual; });
 }

@@ -97,6 +97,8 @@ class Ledger {
   void node_gone(const std::string& name);               // its holders stay booked, nothing is placed there
   // Books from the world; whatever was known of holders and leases is forgotten.
   void rebuilt(std::vector<Booking> world, Instant confirm_by);
+  // After a rebuild: the holder may have been permitted so much without being able to say so; as far as there is room.
+  void may_have_been_permitted(const std::string& holder, const Resources& size);
   // A holder that the world shows and the books do not: booked without asking. One that is known: `actual`, `leaving`,
   // `node` are taken over, what was granted stays.
   void holder_seen(const Booking& fact);

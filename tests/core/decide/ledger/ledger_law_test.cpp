@@ -1,9 +1,8 @@
 #include <rapidcheck.h>
 
-#include <cstdlib>
-
 #include "core/decide/ledger.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/sequences.hpp"
 
 using namespace neonvm;
 using namespace neonvm::decide;
@@ -103,7 +102,7 @@ class Books {
 }  // namespace
 
 TEST_CASE("the books keep their laws under random requests and facts") {
-  setenv("RC_PARAMS", "max_success=5000", 0);
+  neonvm::tests::sequences(20000);
   const bool held = rc::check("laws of decide/ledger", [] {
     const auto choices = *rc::gen::scale(2.0, rc::gen::container<std::vector<std::uint32_t>>(
                                                   rc::gen::inRange<std::uint32_t>(0, 1u << 24)));

@@ -150,3 +150,64 @@ TEST_CASE("what a VM holds by its objects") {
   status.cpu.actual = MilliCpu{2000};
   CHECK(held_by(spec, status) == Resources{MilliCpu{2000}, Bytes{3 * gib}});
 }
+
+TEST_CASE("after a rebuild no new VM takes what may be promised, but what may have been permitted is kept") {
+  Ledger ledger;
+  ledger.node_seen(node("n", f(10)));
+  Booking a = booking("a", f(2)), hand = booking("hand", f(2));
+  a.confirmed = false;
+  ledger.rebuilt({a, hand}, now + std::chrono::seconds(20));
+  ledger.may_have_been_permitted("hand", f(3));
+  CHECK(ledger.find("hand")->granted == f(3));
+  CHECK(ledger.totals("n").free() == Resources{});
+  CHECK(ledger.reserve(booking("new", f(1))).error().code == Code::out_of_capacity);
+  REQUIRE(ledger.ask("a", f(2), factor, f(4), now).ok());
+  CHECK(ledger.totals("n").free() == f(5));
+  ledger.rebuilt({a, hand}, now + std::chrono::seconds(20));
+  CHECK(ledger.time_passed(now) == now + std::chrono::seconds(20));
+  ledger.time_passed(now + std::chrono::seconds(20));
+  CHECK(ledger.reserve(booking("new", f(6))).ok());
+}
+
+TEST_CASE("upstream's vectors of overcommit, rounded up") {
+  const Resources size{MilliCpu{1000}, Bytes{2 * gib}};
+  CHECK(applied(size, {2500, 1500}) == Resources{MilliCpu{400}, Bytes{1431655766}});
+  CHECK(applied(size, {2500, 1000}) == Resources{MilliCpu{400}, Bytes{2 * gib}});
+  CHECK(applied(size, {0, 0}) == size);
+  Ledger ledger;
+  ledger.node_seen(node("n", f(10)));
+  Booking thin = booking("thin", f(8));
+  thin.overcommit = {2000, 2000};
+  REQUIRE(ledger.reserve(thin).ok());
+  CHECK(ledger.totals("n").reserved == f(4));
+  // Six are free, and it counts by half.
+  CHECK(ledger.ask("thin", f(30), factor, f(8), now)->permit == f(20));
+  CHECK(ledger.totals("n").reserved == f(10));
+}
+
+TEST_CASE("a question that comes late changes nothing") {
+  Ledger ledger;
+  ledger.node_seen(node("n", f(10)));
+  REQUIRE(ledger.reserve(booking("a", f(2))).ok());
+  CHECK(ledger.ask("a", f(6), factor, f(2), now, {5, 2})->permit == f(6));
+  CHECK(ledger.ask("a", f(2), factor, f(2), now, {5, 1})->permit == f(2));
+  CHECK(ledger.ask("a", f(2), factor, f(2), now, {4, 9})->permit == f(2));
+  CHECK(ledger.find("a")->granted == f(6));
+  CHECK(ledger.ask("a", f(3), factor, f(6), now, {6, 1})->permit == f(3));
+  CHECK(ledger.find("a")->granted == f(3));
+  // A life before, long after: its clock was ahead.
+  CHECK(ledger.ask("a", f(5), factor, f(3), now + std::chrono::hours(1), {1, 1})->permit == f(5));
+}
+
+TEST_CASE("sizes beyond all bounds fill a node and break nothing") {
+  Ledger ledger;
+  ledger.node_seen(node("n", f(10)));
+  const Resources most{MilliCpu{~0u}, Bytes{~std::uint64_t{0}}};
+  REQUIRE(ledger.reserve(booking("a", f(2))).ok());
+  for (const char* name : {"x", "y", "z"}) ledger.holder_seen(booking(name, most));
+  CHECK(ledger.totals("n").reserved == most);
+  CHECK(ledger.ask("a", most, factor, f(2), now)->permit == f(2));
+  for (const char* name : {"x", "y", "z"}) ledger.released(name);
+  CHECK(ledger.totals("n").reserved == f(2));
+  CHECK(ledger.ask("a", most, {}, most, now)->permit == f(10));
+}
