@@ -60,8 +60,12 @@ const std::vector<PolicyCase>& all_policies() {
   return all;
 }
 
+Result<std::unique_ptr<Policy>> try_open(const PolicyCase& policy) {
+  return plugin::Catalog(getters, {}).open_policy(policy.name, policy.settings);
+}
+
 std::unique_ptr<Policy> open(const PolicyCase& policy) {
-  auto opened = plugin::Catalog(getters, {}).open_policy(policy.name, policy.settings);
+  auto opened = try_open(policy);
   if (!opened) throw std::runtime_error(opened.error().message);
   return std::move(opened).value();
 }

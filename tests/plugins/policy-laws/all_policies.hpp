@@ -17,6 +17,8 @@ struct PolicyCase {
 
 // policy-lua's script is written to a file of this process.
 const std::vector<PolicyCase>& all_policies();
+Result<std::unique_ptr<Policy>> try_open(const PolicyCase& policy);
+// The same of one that must open.
 std::unique_ptr<Policy> open(const PolicyCase& policy);
 
 }  // namespace neonvm::test
