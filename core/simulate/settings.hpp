@@ -51,10 +51,10 @@ struct Network {
   double give_up = 600;           // seconds of copying after which a migration fails
 };
 
-// Stating a permit again matters only where permits get lost: with faults, which set the daemons' period.
+// Stating a permit again, and letting it lapse, matter only where permits get lost: with faults, which have both.
 inline decide::ScalingSettings without_refresh() {
   decide::ScalingSettings settings;
-  settings.permit_refresh = std::chrono::hours(24 * 3650);
+  settings.permit_refresh = settings.permit_valid = std::chrono::hours(24 * 3650);
   return settings;
 }
 

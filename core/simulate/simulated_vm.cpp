@@ -188,7 +188,7 @@ void SimulatedVm::ask_policy(Instant at, PolicyCall& policy) {
   input.vm = plan_->name;
   input.now = at;
   if (settings_->epoch_seconds != 0)
-    input.wall_seconds = settings_->epoch_seconds + static_cast<std::int64_t>(trace_seconds(at));
+    input.wall_seconds = settings_->epoch_seconds + static_cast<std::int64_t>(trace_seconds(at)) + wall_offset_;
   input.samples = {samples_.data() + (samples_.size() - shown), shown};
   input.using_now = actual_;
   input.min = plan_->min;

@@ -62,6 +62,7 @@ class SimulatedVm {
   void agent_crashed(Instant at);           // its scaling starts anew from what the world says
   void guest_lost(Instant at);
   void guest_back(Instant at);
+  void set_wall_offset(std::int64_t seconds) { wall_offset_ = seconds; }   // its host's clock is wrong
   void set_mischief(Mischief* mischief) { mischief_ = mischief; }
 
   [[nodiscard]] const VmPlan& plan() const { return *plan_; }
@@ -160,6 +161,7 @@ class SimulatedVm {
   int direction_ = 0;
   bool relieved_ = false;                     // it was moved because it had no room
   std::uint32_t life_ = 0;
+  std::int64_t wall_offset_ = 0;
   VmStatistics stats_;
   Levels waits_{0.01};
 };

@@ -92,7 +92,7 @@ void SimulatedVm::visit(decide::Ledger& ledger) {
   } else {
     std::optional<Resources> last;
     if (event.from != Resources{}) last = event.from;
-    const auto grant = event.ok ? ledger.ask(holder_, event.to, settings_->compute_unit, last, at)
+    const auto grant = event.ok ? ledger.ask(holder_, event.to, settings_->compute_unit, last, at, {event.life + 1, event.id})
                                 : Result<decide::Grant>(Error{Code::unavailable, "the scheduler is not there"});
     Event answer = event;
     answer.kind = Kind::permit;
