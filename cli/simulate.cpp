@@ -17,7 +17,7 @@ namespace {
 struct SimulateOptions {
   std::string cluster, output = "table", html, duration, format, max = "8,64Gi";
   std::vector<std::string> policies, what_if, traces, replay;
-  std::int64_t seed = -1, threads_wanted = 0;
+  std::int64_t seed = -1, threads_wanted = 0, faults = -1, cluster_days = 0;
 };
 
 Result<Resources> parse_max(const std::string& text) {
@@ -51,6 +51,7 @@ Result<SimulateConfig> configured(const SimulateOptions& o) {
     if (!seconds) return seconds.error().at("--duration");
     config->duration = *seconds;
   }
+  if (o.cluster_days > 0) config->duration = static_cast<double>(o.cluster_days) * 86400;
   if (o.seed >= 0) config->settings.seed = static_cast<std::uint64_t>(o.seed);
   if (!o.policies.empty()) config->policies = o.policies;
   if (config->policies.empty()) config->policies = {"default"};
@@ -103,6 +104,15 @@ Status write_file(const std::string& path, const std::string& text) {
 Result<int> simulate_worlds(Context& context, const SimulateOptions& o) {
   auto config = configured(o);
   if (!config) return config.error();
+  if (o.faults >= 0) {
+    int worst = 0;
+    for (const std::string& policy : config->policies) {
+      const auto code = simulate_faults(context, *config, policy, static_cast<std::uint64_t>(o.faults));
+      if (!code) return code;
+      worst = std::max(worst, *code);
+    }
+    return worst;
+  }
   auto changes = parse_what_if(o.what_if);
   if (!changes) return changes.error();
   auto worlds = run_worlds(context, *config, *changes);
@@ -137,6 +147,8 @@ Command simulate_command() {
             o.number("--seed", s.seed, 0, 9'000'000'000'000'000, "N", "Of the generators");
             o.number("--threads", s.threads_wanted, 1, 1024, "N", "Nodes run side by side; changes no result");
             o.list("--what-if", s.what_if, "KEY=VALUE", "Compare with a world in which max_cpus, max_memory, min_cpus, min_memory or nodes differ");
+            o.number("--faults", s.faults, 0, 9'000'000'000'000'000, "SEED", "Let things go wrong and check every law at every event");
+            o.number("--cluster-days", s.cluster_days, 1, 100'000, "N", "How long, in days");
             o.choice("-o,--output", s.output, {"table", "json"}, "How to print");
             o.text("--html", s.html, "FILE", "Also write a page to look at");
             o.example("neonvm simulate cluster.toml --policy default --policy pressure --html report.html");

@@ -169,21 +169,31 @@ Status apply(const WhatIf& change, SimulateConfig& config) {
 
 Result<simulate::NamedResult> run_one(Context& context, const SimulateConfig& config, const std::string& policy,
                                       const std::string& name) {
-  const auto word = parse_policy(policy);
-  if (!word) return word.error();
-  simulate::World world(config.cluster, config.settings, sources_of(config), factory_of(context, *word));
-  Meter meter(name);
-  Watchdog watchdog(policy, std::chrono::seconds(30));
-  auto result = world.run(config.duration, [&](double done, double of) {
-    watchdog.moved();
-    meter.show(done, of);
-    return !stop_asked;
-  });
+  const auto policies = policy_factory(context, policy);
+  if (!policies) return policies.error();
+  simulate::World world(config.cluster, config.settings, sources_of(config), *policies);
+  auto result = world.run(config.duration, progress_of(name, policy));
   if (!result) return result.error().at(name);
   return simulate::NamedResult{name, std::move(*result)};
 }
 
 }  // namespace
+
+simulate::ProgressCall progress_of(const std::string& name, const std::string& policy) {
+  const auto meter = std::make_shared<Meter>(name);
+  const auto watchdog = std::make_shared<Watchdog>(policy, std::chrono::seconds(30));
+  return [meter, watchdog](double done, double of) {
+    watchdog->moved();
+    meter->show(done, of);
+    return !stop_asked;
+  };
+}
+
+Result<simulate::PolicyFactory> policy_factory(Context& context, const std::string& text) {
+  const auto word = parse_policy(text);
+  if (!word) return word.error();
+  return factory_of(context, *word);
+}
 
 std::string figure(double value) {
   char text[48];

@@ -21,6 +21,13 @@ Result<std::vector<WhatIf>> parse_what_if(const std::vector<std::string>& texts)
 Result<std::vector<simulate::NamedResult>> run_worlds(Context& context, const SimulateConfig& config,
                                                       const std::vector<WhatIf>& changes);
 
+// Says what was checked, or which law broke, by what, and how to see it again: then 1.
+Result<int> simulate_faults(Context& context, const SimulateConfig& config, const std::string& policy, std::uint64_t seed);
+
+// Shows how far a run is, ends a program whose policy does not answer, and says no after Ctrl-C.
+simulate::ProgressCall progress_of(const std::string& name, const std::string& policy);
+// "pressure,calm=30" opened, once a call.
+Result<simulate::PolicyFactory> policy_factory(Context& context, const std::string& text);
 // "12.3", "1.2e+07" never: 4 digits, thousands as they are.
 std::string figure(double value);
 

@@ -1,0 +1,45 @@
+// neonvm simulate --faults: the laws of every decision, while things go wrong.
+#include <iostream>
+
+#include "cli/simulate_run.hpp"
+#include "core/simulate/faults.hpp"
+
+namespace neonvm::cli {
+
+namespace {
+
+std::string of(const simulate::Broken& broken) {
+  return "law \"" + broken.law + "\" broken by VM " + broken.vm + " at " + figure(broken.at) + " s: " + broken.what;
+}
+
+}  // namespace
+
+Result<int> simulate_faults(Context& context, const SimulateConfig& config, const std::string& policy, std::uint64_t seed) {
+  const auto policies = policy_factory(context, policy);
+  if (!policies) return policies.error();
+  const auto& cluster = config.cluster;
+  const auto faults = simulate::draw_faults(seed, cluster.vms.size(), cluster.nodes.size(), config.duration);
+  const auto run = [&](const std::vector<simulate::Fault>& some, const std::string& name) {
+    return simulate::run_with_faults(cluster, config.settings, sources_of(config), *policies, some, seed, config.duration,
+                                     progress_of(name, policy));
+  };
+  const auto first = run(faults, policy + " with faults");
+  if (!first) return first.error();
+  const double days = first->simulated / 86400;
+  if (!first->broken) {
+    std::cout << policy << ": every law held at " << first->events << " events of " << figure(days) << " cluster-days with "
+              << faults.size() << " faults, seed " << seed << "\n";
+    return 0;
+  }
+  std::cout << policy << ", seed " << seed << ": " << of(*first->broken) << "\n";
+  const auto left = simulate::shortened(faults, [&](const std::vector<simulate::Fault>& some) {
+    const auto again = run(some, "shortening");
+    return again.ok() && again->broken.has_value();
+  });
+  std::cout << "it takes these " << left.size() << " of " << faults.size() << " faults:\n";
+  for (const simulate::Fault& fault : left) std::cout << "  " << to_string(fault) << "\n";
+  std::cout << "to see it again, give the same cluster file, policy, duration and --faults " << seed << "\n";
+  return 1;
+}
+
+}  // namespace neonvm::cli
