@@ -57,7 +57,7 @@ class Demo:
 
     def background(self, *words):
         """A command in the guest that does not end when the VM moves."""
-        self.guest("sh", "-c", f"setsid {' '.join(words)} >/tmp/load.out 2>&1 </dev/null &")
+        self.guest("sh", "-c", f"setsid {' '.join(words)} >/tmp/load.out 2>&1 </dev/null & echo $! >/tmp/load.pid")
 
     def until(self, condition, what, limit):
         began = time.monotonic()
@@ -104,7 +104,7 @@ class Demo:
         self.background("neonvm", "load", "cpu", "4", "40")
         took = self.until(lambda: int(self.guest("nproc")) >= 4, "four CPUs", 150)
         self.measured("load to four CPUs online", f"{took:.2f} s")
-        self.guest("sh", "-c", "pkill -f 'load cpu' || kill $(pgrep -f 'load cpu')")
+        self.guest("sh", "-c", "kill $(cat /tmp/load.pid)")
 
     def grow_memory(self):
         step("The guest takes 1400 MiB, 256 MiB a second")
