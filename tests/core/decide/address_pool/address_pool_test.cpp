@@ -3,6 +3,7 @@
 #include <rapidcheck.h>
 
 #include "tests/support/catch.hpp"
+#include "tests/support/sequences.hpp"
 
 using namespace neonvm;
 using namespace neonvm::decide;
@@ -79,6 +80,7 @@ TEST_CASE("ranges that make no sense are named") {
 }
 
 TEST_CASE("no address twice, none leaked, whatever happens") {
+  neonvm::tests::sequences(10000);
   const bool held = rc::check("leases are distinct, in range, and given back", [](const std::vector<std::uint8_t>& deeds) {
     AddressPool pool = AddressPool::from({{"10.1.0.0/29", "", "", {}}, {"10.9.0.0/30", "", "", {}}}).value();
     std::set<std::string> owners;

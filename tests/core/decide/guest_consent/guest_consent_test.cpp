@@ -2,9 +2,8 @@
 
 #include <rapidcheck.h>
 
-#include <cstdlib>
-
 #include "tests/support/catch.hpp"
+#include "tests/support/sequences.hpp"
 
 using namespace neonvm;
 using namespace neonvm::decide;
@@ -188,7 +187,7 @@ TEST_CASE("a guest that takes 256 MiB a second from 512 MiB to 2 GiB is served i
 }
 
 TEST_CASE("laws of a guest's consent") {
-  setenv("RC_PARAMS", "max_success=5000", 0);
+  neonvm::tests::sequences(10000);
   const bool held = rc::check("laws of decide/guest_consent", [] {
     GuestConsent g;
     double when = 0;

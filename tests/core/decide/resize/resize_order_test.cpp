@@ -3,6 +3,7 @@
 #include <rapidcheck.h>
 
 #include "tests/support/catch.hpp"
+#include "tests/support/sequences.hpp"
 
 using namespace neonvm;
 using namespace neonvm::decide;
@@ -142,6 +143,7 @@ TEST_CASE("an order that the runner refused is told and repeated later") {
 }
 
 TEST_CASE("never above the permit, never below consent, and always an end") {
+  neonvm::tests::sequences(5000);
   const bool held = rc::check("orders keep to what was allowed", [] {
     const auto some = [] { return size(*rc::gen::inRange(1U, 9U), *rc::gen::inRange<std::uint64_t>(1, 17) * 128); };
     OrderFacts facts = at(some(), some());

@@ -3,6 +3,7 @@
 #include <rapidcheck.h>
 
 #include "tests/support/catch.hpp"
+#include "tests/support/sequences.hpp"
 
 using namespace neonvm;
 using namespace neonvm::decide;
@@ -181,6 +182,7 @@ TEST_CASE("a size beyond the machine is told, not tried for ever") {
 }
 
 TEST_CASE("any machine that does what it is told reaches any size, and then rests") {
+  neonvm::tests::sequences(5000);
   const bool held = rc::check("reaches and rests", [](bool sysfs, bool can_empty) {
     const MachineShape shape = shape_with(sysfs ? CpuScalingMode::sysfs : CpuScalingMode::qmp, can_empty);
     ResizeFacts facts = facts_at(shape, *rc::gen::inRange(1U, 9U), Bytes{*rc::gen::inRange<std::uint64_t>(0, 769) * 2 * mib});
