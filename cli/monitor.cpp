@@ -32,7 +32,7 @@ Command monitor_command() {
             o.text("--port", flags->options.port, "NAME", "Name of the virtio-serial port to the host");
             o.number("--period", flags->period_ms, 50, 60'000, "MS", "Time between two samples");
             o.text("--cgroup", flags->options.cgroup, "NAME",
-                   "Below /sys/fs/cgroup; its anonymous memory must fit a shrink (upstream's rule)");
+                   "Below /sys/fs/cgroup; its anonymous memory must fit a shrink (upstream's rule; also: neonvm.cgroup=)");
             o.flag("--upstream-ports", flags->options.upstream_ports,
                    "Serve upstream's monitor protocol on port 10301 and metrics on 9100, to everybody who reaches "
                    "this guest: neither knows passwords (also: neonvm.upstream=1 on the kernel's command line)");

@@ -242,7 +242,9 @@ int Monitor::run() {
 
 int run_monitor(const MonitorOptions& options) {
   harden_process();
-  return Monitor(options).run();
+  MonitorOptions all = options;
+  if (all.cgroup.empty()) all.cgroup = KernelCmdline::of_this_machine().find("neonvm.cgroup").value_or("");
+  return Monitor(all).run();
 }
 
 }  // namespace neonvm::guest

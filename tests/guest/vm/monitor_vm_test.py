@@ -163,10 +163,13 @@ def to_bytes(quantity):
 
 
 def check_footprint(link):
-    rollup = link.shell(f"cat /proc/{monitor_pid(link)}/smaps_rollup")
-    pss = int(re.search(r"^Pss:\s+(\d+) kB", rollup, re.M).group(1))
-    print(f"  monitor PSS {pss} KiB", flush=True)
-    assert pss < 4096, rollup
+    def pss(pid):
+        rollup = link.shell(f"cat /proc/{pid}/smaps_rollup")
+        return int(re.search(r"^Pss:\s+(\d+) kB", rollup, re.M).group(1))
+
+    monitor, init = pss(monitor_pid(link)), pss(1)
+    print(f"  PSS: monitor {monitor} KiB, init {init} KiB", flush=True)
+    assert monitor < 4096 and monitor + init < 8192
 
 
 def check_bad_lines(link):
@@ -219,6 +222,32 @@ def test_upstream_ports():
         assert "error" in ask(second, {"min": 2, "max": 3})
         second.close()
         check_metrics(metrics)
+
+
+def test_minds_a_cgroup():
+    """Upstream's rule: 0.85 of (size - 100 MiB) must hold the group's anonymous memory, and 100 MiB more for a shrink."""
+    import websocket
+    port = free_port()
+    with vm(forwards=((port, 10301),), words="neonvm.upstream=1 neonvm.cgroup=work") as guest:
+        link = guest.link
+        link.shell("cd /sys/fs/cgroup && echo +memory >cgroup.subtree_control && mkdir work")
+        socket = until(lambda: try_open(websocket, port), "port 10301 answers")
+        assert ask(socket, {"min": 1, "max": 1}) == {"version": 1}
+        until(lambda: may_shrink(socket), "a shrink is consented to while the group is empty", 20)
+        load = link.start("exec", argv=["sh", "-c", "echo $$ >/sys/fs/cgroup/work/cgroup.procs; exec neonvm load memory 290Mi 300"])
+        # 0.85 * 400 MiB = 340 MiB hold 240 MiB and the buffer, not 290; the kernel alone would say yes.
+        until(lambda: not may_shrink(socket), "it is refused for the group's sake", 120)
+        link.send({"type": "signal", "id": load, "signal": 9})
+        link.reply_to(load)
+        until(lambda: may_shrink(socket), "it is consented to again", 30)
+
+
+def may_shrink(socket):
+    """From 512 to 500 MiB, as if the last consent had come to nothing."""
+    def size(mebibytes):
+        return {"cpu": 1, "mem": mebibytes * MIB}
+    assert ask(socket, {"type": "UpscaleNotification", "content": {"granted": size(512)}, "id": 2})["id"] == 2
+    return ask(socket, {"type": "DownscaleRequest", "content": {"target": size(500)}, "id": 4})["Ok"]
 
 
 def try_open(websocket, port):
