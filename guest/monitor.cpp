@@ -1,5 +1,7 @@
 #include "guest/monitor.hpp"
 
+#include <unistd.h>
+
 #include <csignal>
 
 #include "core/decide/guest_consent.hpp"
@@ -42,6 +44,7 @@ class Monitor {
   void pressed(Pressured what);
   bool wish(const decide::MemoryWish& wish);
   void looked(Instant now);
+  void learn_kernel_share();
   void tell_of_workload();
   void begin_session();
   void device_seen(const Uevent& event);
@@ -144,6 +147,17 @@ void Monitor::looked(Instant now) {
   if (upstream_) upstream_->cgroup_sampled(*anonymous);
 }
 
+void Monitor::learn_kernel_share() {
+  const auto zones = read_text("/proc/zoneinfo");
+  const auto ranges = read_text("/proc/iomem");
+  if (!zones) return;
+  const bool plugged = !ranges || has_plugged_memory(*ranges);
+  const auto share = read_kernel_share(*zones, plugged, static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)));
+  if (!share) return;
+  consent_.kernel_keeps(*share);
+  runtime::log_info(room, "kept by the kernel", {{"memory", to_string(*share)}});
+}
+
 void Monitor::begin_session() {
   told_starts_ = 0;
   tell_of_workload();
@@ -231,6 +245,7 @@ int Monitor::run() {
     runtime::log_warning(room, "ends of the workload are not seen", {{"why", open.error().message}});
   }
   if (!options_.cgroup.empty()) memory_watch_.on_look([this](Instant now) { looked(now); });
+  learn_kernel_share();
   sampler_.start();
   memory_watch_.look();
   look_at_devices();

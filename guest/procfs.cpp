@@ -208,6 +208,28 @@ GuestSample sample_between(const ProcReading& before, const ProcReading& now, Du
   return sample;
 }
 
+bool has_plugged_memory(std::string_view iomem) { return iomem.find("System RAM (") != std::string_view::npos; }
+
+std::optional<Bytes> read_kernel_share(std::string_view zoneinfo, bool plugged, std::uint64_t page) {
+  std::optional<std::uint64_t> share;
+  std::uint64_t present = 0;
+  bool counts = false;
+  while (!zoneinfo.empty()) {
+    std::string_view rest = next_line(zoneinfo);
+    const std::string_view key = next_word(rest);
+    if (key == "Node") {
+      const std::string_view zone = trimmed(rest.substr(std::min(rest.size(), rest.rfind(' ') + 1)));
+      counts = zone.starts_with("DMA") || (zone == "Normal" && !plugged);
+      present = 0;
+    }
+    const auto pages = whole_number<std::uint64_t>(next_word(rest));
+    if (!counts || !pages || *pages > std::numeric_limits<std::uint64_t>::max() / 2 / page) continue;
+    if (key == "present") present = *pages;
+    if (key == "managed" && present > *pages) share = share.value_or(0) + (present - *pages) * page;
+  }
+  return share ? std::optional(Bytes{*share}) : std::nullopt;
+}
+
 std::optional<Bytes> read_cgroup_anonymous(std::string_view memory_stat) {
   std::optional<Bytes> sum;
   while (!memory_stat.empty()) {

@@ -46,6 +46,11 @@ GuestSample sample_between(const ProcReading& before, const ProcReading& now, Du
 GuestSample sample_of(const ProcReading& now);
 
 PressureReading read_pressure(std::string_view text);
+// What the kernel had taken of the zones at boot (present, but not managed), from /proc/zoneinfo. A zone that plugged
+// memory may be in (Normal, Movable) counts only if none is: its present pages are whole blocks then.
+std::optional<Bytes> read_kernel_share(std::string_view zoneinfo, bool plugged, std::uint64_t page = 4096);
+// Whether /proc/iomem names memory of virtio-mem or of a hot-plugged DIMM.
+bool has_plugged_memory(std::string_view iomem);
 // active_anon + inactive_anon of a cgroup's memory.stat: upstream's figure (guest.md 3.7).
 std::optional<Bytes> read_cgroup_anonymous(std::string_view memory_stat);
 

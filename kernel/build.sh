@@ -66,16 +66,22 @@ exec 9>"$cache/.lock-$arch"
 flock 9
 [ ! -f "$goal/vmlinuz" ] || { echo "$goal"; exit 0; }
 
-work=$(mktemp -d "$cache/.new-XXXXXX")
-trap 'rm -rf "$work"' EXIT
+# Left where it is when the build is interrupted, and gone on with by the next run.
+work=$cache/.building-$name
+mkdir -p "$work/build"
+rm -rf "$work/made"
+mkdir "$work/made"
 tree=$source
 if [ ! -d "$source" ]; then
   tree=$work/source
-  mkdir "$tree"
-  echo "Unpacking $source" >&2
-  tar -xf "$source" -C "$tree" --strip-components=1
+  if [ ! -f "$work/unpacked" ]; then
+    rm -rf "$tree"
+    mkdir "$tree"
+    echo "Unpacking $source" >&2
+    tar -xf "$source" -C "$tree" --strip-components=1
+    touch "$work/unpacked"
+  fi
 fi
-mkdir "$work/build" "$work/made"
 compiler=${prefix}gcc
 command -v ccache >/dev/null && compiler="ccache $compiler"
 # Nothing of this machine or this hour goes into the kernel: the same source gives the same bytes.
@@ -85,7 +91,7 @@ log=$work/log
 quietly() { "$@" >"$log" 2>&1 || { grep -iE 'error|\*\*\*|not found' "$log" >&2 || tail -n 20 "$log" >&2; fail "failed: $*"; }; }
 
 cat "$here/config/common" "$here/config/$arch" >"$work/wanted"
-quietly run_make KCONFIG_ALLCONFIG="$work/wanted" allnoconfig
+[ -f "$work/build/.config" ] || quietly run_make KCONFIG_ALLCONFIG="$work/wanted" allnoconfig
 "$here/check_config.sh" --arch "$arch" --tree "$tree" "$work/build/.config" >&2 || fail "the configuration did not come out as asked"
 echo "Building $name with $jobs processes" >&2
 quietly run_make -j"$jobs" "$(basename "$image")"
@@ -94,5 +100,6 @@ cp "$work/build/.config" "$work/made/config"
 [ "$arch" != amd64 ] || "${prefix}strip" -s "$work/build/vmlinux" -o "$work/made/vmlinux"
 run_make kernelrelease >"$work/made/release"
 mv "$work/made" "$goal"
+rm -rf "$(readlink -f "$work")" "$work"
 printf 'Built in %d s: vmlinuz %d KiB\n' $((SECONDS - started)) $(($(stat -c %s "$goal/vmlinuz") / 1024)) >&2
 echo "$goal"

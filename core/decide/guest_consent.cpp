@@ -45,6 +45,8 @@ void GuestConsent::size_told(Bytes memory, Instant at) {
   told_at_ = at;
 }
 
+void GuestConsent::kernel_keeps(Bytes memory) { kept_ = memory; }
+
 void GuestConsent::working_set_reported(Bytes memory) { working_set_ = memory; }
 
 void GuestConsent::wished(const MemoryWish& wish, Instant at) {
@@ -52,8 +54,10 @@ void GuestConsent::wished(const MemoryWish& wish, Instant at) {
   wished_at_ = at;
 }
 
-// MemTotal leaves out the kernel's image and the page structs of the base memory, 64 bytes for each 4 KiB.
+// MemTotal leaves out the kernel's image and the page structs of the base memory, 64 bytes for each 4 KiB. Those of memory
+// that was plugged later are taken from what MemTotal counts.
 Bytes GuestConsent::size_of(Bytes mem_total) const {
+  if (kept_) return mem_total + *kept_;
   return Bytes{mem_total.value + mem_total.value / 64 + settings_.unseen.value};
 }
 

@@ -30,7 +30,8 @@ struct ConsentSettings {
   // available rule
   double headroom = 0.1;                  // share of what is used, kept free after a shrink
   Bytes least_headroom{48 * mib};
-  Bytes unseen{24 * mib};                 // VM size - MemTotal: kernel image; besides 1/64 of MemTotal for page structs
+  // VM size - MemTotal, while kernel_keeps() has not said: kernel image; besides 1/64 of MemTotal for page structs.
+  Bytes unseen{24 * mib};
   double hot_refaults = 2000;             // file pages re-read per second above which the cache is in use: no shrink
   double pressed = 0.1;                   // share of time stalled on memory above which nothing is given
   // growth
@@ -72,6 +73,9 @@ class GuestConsent {
   void cgroup_sampled(Bytes anonymous, Instant at);
   // The host said what the VM has (TellGrown), or we consented to a size.
   void size_told(Bytes memory, Instant at);
+  // What the kernel has taken of the VM's memory before MemTotal: its image, page structs, bounce buffers. Without it a
+  // guest can only guess how large its VM is, and may agree to a shrink below what it uses.
+  void kernel_keeps(Bytes memory);
   // A hook named a working set that must stay (Postgres' file cache); 0 forgets it. Counts as used.
   void working_set_reported(Bytes memory);
   // The wish was sent.
@@ -112,6 +116,7 @@ class GuestConsent {
   std::deque<Look> looks_;
   std::deque<Anonymous> anonymous_;
   Bytes working_set_{0};
+  std::optional<Bytes> kept_;
   std::optional<Bytes> told_;
   Instant told_at_{};
   std::optional<Instant> wished_at_;

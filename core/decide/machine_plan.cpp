@@ -88,8 +88,9 @@ Status plan_boot(const VmSpec& spec, const MachineDefaults& defaults, MachineSpe
   // A kernel of the user's own comes without our initramfs: it would not have that kernel's modules.
   if (spec.kernel.empty()) machine.initrd = defaults.initrd;
   // panic=-1: a panic ends the machine at once (pvpanic tells it first). auto-movable: what is plugged can leave again.
+  // swiotlb: room to plug memory above 4 GiB makes the kernel set 64 MiB aside that no virtio device ever uses.
   machine.cmdline = "console=ttyS0 panic=-1 memory_hotplug.online_policy=auto-movable memory_hotplug.auto_movable_ratio=401 "
-                    "memhp_default_state=online quiet";
+                    "memhp_default_state=online swiotlb=noforce quiet";
   append(machine.cmdline, "hostname=" + machine.name);
   append(machine.cmdline,
          "neonvm.grace=" + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(spec.grace).count()));

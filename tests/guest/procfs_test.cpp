@@ -200,3 +200,22 @@ TEST_CASE("the quick look reads memory only") {
   CHECK_FALSE(is_known(sample.load1));
   CHECK(sample.online_cpus == 0);
 }
+
+TEST_CASE("what the kernel keeps for itself") {
+  const std::string zones =
+      "Node 0, zone      DMA\n  per-node stats\n      nr_inactive_anon 1118\n  pages free     3840\n        spanned  4095\n"
+      "        present  3998\n        managed  3840\n      nr_zone_inactive_anon 0\n"
+      "Node 0, zone    DMA32\n        present  126946\n        managed  99465\n"
+      "Node 0, zone   Normal\n        present  32768\n        managed  30000\n"
+      "Node 0, zone  Movable\n        present  65536\n        managed  1000\n";
+  CHECK(read_kernel_share(zones, true) == Bytes{(158 + 27481) * 4 * kib});
+  CHECK(read_kernel_share(zones, false) == Bytes{(158 + 27481 + 2768) * 4 * kib});
+  for (const char* nothing : {"", "Node", "Node 0, zone", "present 5\nmanaged 3\n", "Node 0, zone DMA\nmanaged 3\n",
+                              "Node 0, zone DMA\npresent 99999999999999999999\nmanaged 1\n", "Node 0, zone DMA\npresent 1\nmanaged 2\n"}) {
+    INFO(nothing);
+    CHECK_FALSE(read_kernel_share(nothing, false));
+  }
+  CHECK(has_plugged_memory("100000000-17fffffff : virtio0\n  100000000-10fffffff : System RAM (virtio_mem)\n"));
+  CHECK(has_plugged_memory("100000000-10fffffff : System RAM (kmem)\n"));
+  CHECK_FALSE(has_plugged_memory("00100000-1ffe1fff : System RAM\n  01000000-01ffffff : Kernel code\n"));
+}

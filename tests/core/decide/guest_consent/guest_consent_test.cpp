@@ -135,6 +135,23 @@ TEST_CASE("the size we were told counts while MemTotal agrees with it") {
   CHECK(g.size()->value > 1500 * mib);
 }
 
+TEST_CASE("a kernel that keeps much for itself is no reason to give away what is in use") {
+  // 1 GiB, of which the kernel keeps 108 MiB; 600 MiB more are used than will be told.
+  GuestConsent consent;
+  GuestSample s;
+  s.at = at(1);
+  s.memory_total = Bytes{916 * mib};
+  s.memory_available = Bytes{16 * mib};
+  consent.size_told(Bytes{1024 * mib}, s.at);
+  consent.sampled(s);
+  consent.kernel_keeps(Bytes{108 * mib});
+  CHECK(consent.size() == Bytes{1024 * mib});
+  const auto answer = consent.consent({MilliCpu{1000}, Bytes{1016 * mib}}, s.at);
+  CHECK_FALSE(answer.ok);
+  CHECK(answer.floor == Bytes{1024 * mib});
+  CHECK(consent.wish(s.at)->memory > Bytes{1024 * mib});
+}
+
 TEST_CASE("a wish is not repeated within a second unless it has grown") {
   GuestConsent g;
   for (int i = 0; i <= 10; ++i) g.sampled(sample(i * 0.1, 484_mib, Bytes{(420 - static_cast<std::uint64_t>(i) * 26) * mib}));
