@@ -116,6 +116,8 @@ Revision Scaling::fresh_revision(const Resources& wish) const {
 
 void Scaling::next_permit(Draft& draft) const {
   const Resources& wish = draft.actions.wish;
+  const bool may_lapse = permit_ && permit_until_ > draft.now && exceeds_somewhere(*permit_, asked_);
+  if (may_lapse) draft.wake(permit_until_);
   if (under_way(permit_deed_, draft.now)) {
     draft.wake(permit_deed_->at + settings_.deed_timeout);
     return;

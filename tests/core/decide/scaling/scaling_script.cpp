@@ -64,6 +64,7 @@ void ScalingScript::settings(const Words& words) {
   seconds_of("retry", settings_.guest_retry);
   if (const auto v = named(words, "force")) settings_.force_shrink_after = from_seconds(std::stod(*v));
   if (const auto v = named(words, "units")) settings_.units_per_consent = static_cast<std::uint32_t>(std::stoul(*v));
+  show_headroom_ = has_word(words, "headroom");
   if (const auto v = named(words, "coupled")) settings_.coupled = *v == "1";
 }
 
@@ -97,6 +98,7 @@ void ScalingScript::event(const Words& words) {
   else if (what == "wants") s.memory_wanted({words.size() > 1 ? parse_bytes(words[1]).value() : Bytes{}}, now_);
   else if (what == "bounds") s.bounds_changed({size(words.at(1)), size(words.at(2)), s.bounds().memory_step}, now_);
   else if (what == "guest") s.guest_connected(now_);
+  else if (what == "headroom") s.headroom_taken(size(words.at(1)), Instant{from_seconds(std::stod(named(words, "until").value()))}, now_);
   else if (what == "noguest") s.guest_lost(now_);
   else if (what == "hold") s.held_back(words.at(1), now_);
   else if (what == "letgo") s.let_go(now_);
@@ -166,6 +168,7 @@ std::string ScalingScript::text(const Actions& a) const {
   deed("D", a.consent);
   deed("U", a.tell);
   if (a.look) out += "L ";
+  if (show_headroom_ && a.headroom) out += "H(" + text(*a.headroom) + ") ";
   if (a.wake_at) {
     char wait[32];
     std::snprintf(wait, sizeof wait, "W%.4g ", seconds(*a.wake_at - now_));

@@ -1,11 +1,13 @@
 // ScalingScript: plays scenario lines against decide/scaling. Sizes are compute units ("2") or "500m/2Gi".
 //
+//   settings headroom                              shows H(wanted) too
 //   settings coupled=1 units=1 cooldown=4 refresh=7 denied=2 request=6 retry=3 force=20
 //   vm MIN MAX ASKED [noguest] [step=128Mi]        a new VM at time 0
 //   T                                              only look what is advised at T seconds
 //   T goal 4 [incomplete] | wants [3Gi] | bounds 1 3 | guest | noguest | hold WHY | letgo
 //   T actual 2 [unsettled] [rev=N] | asked 2 rev=N
 //   T start P|N|D|U|L                              start what is advised (permit, resize, consent, tell, look)
+//   T headroom 3 until=10                          the agent's headroom gave so much
 //   T P 2 | P failed [CODE] | N ok | N failed [CODE] | D ok | D no [floor=2Gi] | D failed | U ok | U failed
 //   T L 2 rev=N | L failed                         … [id=N]: an answer to another deed
 //   T why                                          the reasons instead of the deeds
@@ -43,6 +45,7 @@ class ScalingScript {
   Instant now_{};
   std::map<std::string, std::uint64_t> ids_;
   Revision written_;
+  bool show_headroom_ = false;
 };
 
 }  // namespace neonvm::tests
