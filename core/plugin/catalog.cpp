@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "core/model/nearest.hpp"
 #include "core/plugin/descriptor_check.hpp"
 #include "core/plugin/hypervisor_proxy.hpp"
 #include "core/plugin/library.hpp"
@@ -90,10 +91,12 @@ std::vector<PluginInfo> Catalog::list() const {
 
 Result<Catalog::Found> Catalog::find_by_name(std::int32_t kind, const std::string& name) const {
   std::string there, refused;
+  std::vector<std::string> names;
   const auto is_it = [&](const neonvm_plugin_descriptor& d) {
     if (d.kind != kind) return false;
     if (d.name == name) return true;
     append(there, d.name);
+    names.emplace_back(d.name);
     return false;
   };
   for (const neonvm_plugin_getter getter : builtins_) {
@@ -114,6 +117,7 @@ Result<Catalog::Found> Catalog::find_by_name(std::int32_t kind, const std::strin
   }
   std::string message = "no " + what + " plugin \"" + name + "\"; there is " + (there.empty() ? "none" : there);
   if (!refused.empty()) message += "; refused: " + refused;
+  if (const auto near = nearest(name, names)) message += "; did you mean " + *near + "?";
   return Error{Code::not_found, std::move(message)};
 }
 

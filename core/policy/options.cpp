@@ -156,7 +156,8 @@ Settings OptionReader::group(const std::string& prefix) {
 }
 
 Status OptionReader::done() {
-  for (const auto& [key, value] : settings_) {
+  for (const auto& setting : settings_) {
+    const std::string& key = setting.first;
     const bool grouped = std::any_of(groups_.begin(), groups_.end(), [&](auto& group) { return in_group(key, group); });
     if (grouped || std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
     const auto near = nearest(key, known_);

@@ -79,8 +79,8 @@ TEST_CASE("demand: refaults count while somebody waits") {
 }
 
 TEST_CASE("figures: ages of broken clocks") {
-  const Instant first(Duration(std::numeric_limits<std::int64_t>::min()));
-  const Instant last(Duration(std::numeric_limits<std::int64_t>::max()));
+  const Instant first{Duration{std::numeric_limits<std::int64_t>::min()}};
+  const Instant last{Duration{std::numeric_limits<std::int64_t>::max()}};
   CHECK(age(first, last) == Duration(std::numeric_limits<std::int64_t>::max()));
   CHECK_FALSE(age(last, first));
   CHECK(is_fresh(Instant(1s), Instant(3s), 2s));

@@ -45,6 +45,10 @@ TEST_CASE("options: each policy refuses what it does not know, and the reference
   CHECK_THAT(refusal(all_policies().front(), "q", "1"), Catch::Contains("unknown setting \"q\""));
 }
 
+TEST_CASE("options: a policy that nobody has") {
+  CHECK_THAT(try_open({"pressre", {}}).error().message, Catch::EndsWith("; did you mean pressure?"));
+}
+
 TEST_CASE("options: those of the other policy are its own") {
   const PolicyCase budget{"budget", {{"cu-hours", "24"}}};
   CHECK_THAT(refusal(budget, "of.clam", "1"),
