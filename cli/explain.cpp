@@ -70,6 +70,25 @@ void print_decision(const wire::ExplainedDecision& d, bool with_inputs) {
   }
 }
 
+std::string share(double part, double whole) {
+  char text[16];
+  std::snprintf(text, sizeof text, "%.1f%%", whole > 0 ? part / whole * 100 : 0);
+  return text;
+}
+
+void print_policies(const std::vector<wire::ExplainedShadow>& policies) {
+  if (policies.empty()) return;
+  Table table({"POLICY", "WANTS", "MEAN CPU", "MEAN MEMORY", "CPU SHORT", "MEMORY SHORT", "TURNS", "WATCHED"});
+  for (const wire::ExplainedShadow& p : policies) {
+    char cpus[16], watched[16];
+    std::snprintf(cpus, sizeof cpus, "%.2f", p.mean_cpus);
+    std::snprintf(watched, sizeof watched, "%.0f s", p.seconds);
+    table.row({p.policy + (p.has_effect ? " (in effect)" : ""), p.problem.empty() ? size(p.wish) : p.problem, cpus, human(p.mean_memory),
+               share(p.short_cpu_seconds, p.seconds), share(p.short_memory_seconds, p.seconds), std::to_string(p.turns), watched});
+  }
+  table.print();
+}
+
 void print_all(const wire::Explanation& all, std::int64_t last) {
   line("VM", all.vm + (all.node.empty() ? "" : " on " + all.node));
   line("Has", size(all.actual));
@@ -87,6 +106,7 @@ void print_all(const wire::Explanation& all, std::int64_t last) {
     std::snprintf(text, sizeof text, "in %.1f s", seconds(*all.looks_again));
     line("Looks again", std::string(text) + ", or at the next event");
   }
+  print_policies(all.policies);
   const std::size_t count = all.decisions.size(), wanted = static_cast<std::size_t>(last);
   if (count != 0 && wanted != 0) std::cout << "Decisions:\n";
   for (std::size_t i = count > wanted ? count - wanted : 0; i < count; ++i) print_decision(all.decisions[i], true);

@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "cli/commands_host.hpp"
+#include "cli/policy_option.hpp"
 #include "cli/vm_view.hpp"
 #include "core/wire/model_json.hpp"
 
@@ -13,7 +14,7 @@ namespace {
 struct RunOptions {
   std::string name, cpus = "1", memory = "512Mi", image, policy, restart = "always", kernel, cmdline, wait = "2m";
   std::string cpu_mode;
-  std::vector<std::string> ports, env, labels, options, command;
+  std::vector<std::string> ports, env, labels, shadows, command;
   bool no_wait = false, fixed = false, may_migrate = false;
 };
 
@@ -73,29 +74,16 @@ Status read_image(const std::string& image, VmSpec& spec) {
   return {};
 }
 
-Status read_policy(Context& context, const RunOptions& options, VmSpec& spec) {
+Status read_policy(Context& context, const RunOptions& options, VmSpec& spec, Object& object) {
   auto config = context.config();
   if (!config) return config.error();
-  spec.scaling.policy = (*config)->policy;
-  if (!options.policy.empty()) {
-    const auto comma = options.policy.find(',');
-    spec.scaling.policy = options.policy.substr(0, comma);
-    std::string rest = comma == std::string::npos ? "" : options.policy.substr(comma + 1);
-    while (!rest.empty()) {
-      const auto next = rest.find(',');
-      auto pair = key_value("--policy", rest.substr(0, next));
-      if (!pair) return pair.error();
-      spec.scaling.policy_options[pair->first] = pair->second;
-      rest = next == std::string::npos ? "" : rest.substr(next + 1);
-    }
-  }
-  if (spec.scaling.policy.find('/') != std::string::npos || spec.scaling.policy.ends_with(".so")) {
-    std::error_code error;
-    spec.scaling.policy = std::filesystem::absolute(spec.scaling.policy, error).string();
-  }
-  // Opened here once, so that a bad name or path is told now and not in a log.
-  auto policy = context.open_policy(spec.scaling.policy, spec.scaling.policy_options);
-  if (!policy) return policy.error().at("--policy");
+  auto policy = read_policy_option(context, "--policy", options.policy.empty() ? (*config)->policy : options.policy);
+  if (!policy) return policy.error();
+  spec.scaling.policy = std::move(policy->name);
+  spec.scaling.policy_options = std::move(policy->options);
+  auto shadows = read_shadow_options(context, options.shadows);
+  if (!shadows) return shadows.error();
+  wire::encode_shadow_policies(*shadows, object);
   return {};
 }
 
@@ -140,7 +128,7 @@ Result<Object> object_from(Context& context, const RunOptions& options) {
   if (auto read = read_sizes(options, spec); !read) return read.error();
   if (auto read = read_image(options.image, spec); !read) return read.error();
   if (auto read = read_lists(options, spec, object); !read) return read.error();
-  if (auto read = read_policy(context, options, spec); !read) return read.error();
+  if (auto read = read_policy(context, options, spec, object); !read) return read.error();
   spec.scaling.may_migrate = options.may_migrate;
   spec.kernel = options.kernel;
   spec.kernel_cmdline = options.cmdline;
@@ -216,6 +204,7 @@ Command run_command() {
             o.list("-e,--env", options->env, "KEY=VALUE", "Environment of the command, may repeat");
             o.list("-l,--label", options->labels, "KEY=VALUE", "Label, may repeat");
             o.text("--policy", options->policy, "NAME[,KEY=VALUE…]", "Scaling policy: a plugin's name or the path of a .so");
+            o.list("--shadow", options->shadows, "NAME[,KEY=VALUE…]", "Policy to run beside it without effect, may repeat");
             o.flag("--fixed", options->fixed, "Do not scale by itself");
             o.flag("--may-migrate", options->may_migrate, "May be moved to another node when its node is full");
             o.choice("--restart", options->restart, {"always", "on-failure", "never"}, "When to start it again");

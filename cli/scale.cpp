@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "cli/commands_host.hpp"
+#include "cli/policy_option.hpp"
 #include "cli/output.hpp"
 
 namespace neonvm::cli {
@@ -10,6 +11,7 @@ namespace {
 
 struct ScaleOptions {
   std::string name, cpus, memory, policy, wait = "30s";
+  std::vector<std::string> shadows;
   bool automatic = false, no_wait = false;
 };
 
@@ -44,9 +46,10 @@ Status change_spec(Context& context, const ScaleOptions& options, VmSpec& spec) 
   if (options.automatic) {
     spec.scaling.enabled = true;
     if (options.policy.empty()) return {};
-    auto policy = context.open_policy(options.policy, {});
-    if (!policy) return policy.error().at("--policy");
-    spec.scaling.policy = options.policy;
+    auto policy = read_policy_option(context, "--policy", options.policy);
+    if (!policy) return policy.error();
+    spec.scaling.policy = std::move(policy->name);
+    spec.scaling.policy_options = std::move(policy->options);
     return {};
   }
   const Resources before = spec.use();
@@ -58,6 +61,23 @@ Status change_spec(Context& context, const ScaleOptions& options, VmSpec& spec) 
                    (exceeds_somewhere(before, spec.use()) ? Revision::downscale : 0);
   spec.target_revision = revision;
   return {};
+}
+
+Result<int> change_shadows(Context& context, const ScaleOptions& options) {
+  auto shadows = read_shadow_options(context, options.shadows);
+  if (!shadows) return shadows.error();
+  auto orchestrator = context.orchestrator();
+  if (!orchestrator) return orchestrator.error();
+  while (true) {
+    auto object = context.find(Kind::virtual_machine, options.name);
+    if (!object) return object.error();
+    wire::encode_shadow_policies(*shadows, *object);
+    auto written = (*orchestrator)->update(*object, soon());
+    if (written) break;
+    if (written.error().code != Code::conflict) return written.error();
+  }
+  std::cout << options.name << (shadows->empty() ? " has no shadow policies\n" : " is watched by shadow policies; see: neonvm explain " + options.name + "\n");
+  return 0;
 }
 
 // "" when the VM has what its spec says; settled short of it counts as there, and is told.
@@ -76,9 +96,11 @@ std::string has_size(const VmView& vm) {
 
 Result<int> scale_vm(Context& context, const ScaleOptions& options) {
   const bool sized = !options.cpus.empty() || !options.memory.empty();
+  if (!options.shadows.empty() && !sized && !options.automatic) return change_shadows(context, options);
+  if (!options.shadows.empty()) return Error{Code::invalid_argument, "--shadow goes without --cpus, --memory and --auto"};
   if (sized == options.automatic) {
     return Error{Code::invalid_argument, sized ? "--auto goes without --cpus and --memory"
-                                               : "nothing to do; give --cpus, --memory, or --auto"};
+                                               : "nothing to do; give --cpus, --memory, --auto or --shadow"};
   }
   auto limit = parse_duration("--wait", options.wait);
   if (!limit) return limit.error();
@@ -117,7 +139,8 @@ Command scale_command() {
             o.text("--cpus", options->cpus, "CPUS", "CPUs from now on; turns scaling by itself off");
             o.text("--memory,-m", options->memory, "SIZE", "Memory from now on; turns scaling by itself off");
             o.flag("--auto", options->automatic, "Scale by itself again");
-            o.text("--policy", options->policy, "NAME", "With --auto: by this policy");
+            o.text("--policy", options->policy, "NAME[,KEY=VALUE…]", "With --auto: by this policy");
+            o.list("--shadow", options->shadows, "NAME[,KEY=VALUE…]", "Policies to run beside it without effect; none: no more");
             o.flag("--no-wait", options->no_wait, "Return at once");
             o.text("--wait", options->wait, "TIME", "How long to wait for the size");
             o.example("neonvm scale web --cpus 2 --memory 1Gi");

@@ -37,11 +37,12 @@ decide::ScalingBounds VmScaler::bounds() const {
   return bounds;
 }
 
-void VmScaler::vm_changed(const Object&, const VmSpec& spec, const VmStatus& status) {
+void VmScaler::vm_changed(const Object& vm, const VmSpec& spec, const VmStatus& status) {
   const Instant now = tools_.loop.now();
   spec_ = spec;
   config_ = overlaid(tools_.settings.config, spec.scaling.config);
   adopt_policy();
+  adopt_shadows(vm);
   adopt_runner(status);
   status_ = status;
   if (!scaling_) return;
@@ -109,6 +110,7 @@ void VmScaler::link_lost() {
 
 void VmScaler::sampled(const wire::SamplePush& push) {
   samples_.push_back(push.sample);
+  score(push.sample);
   while (samples_.size() > 1 && push.sample.at - samples_.front().at > tools_.settings.samples_kept) samples_.pop_front();
   ask_policy(push.event.empty() ? "sample" : "pressure: " + push.event);
 }
@@ -140,12 +142,14 @@ void VmScaler::ask_policy(const std::string& trigger) {
   input.compute_unit = tools_.settings.scaling.compute_unit;
   input.config = &config_;
   input.request = request_;
+  ask_shadows(input);
   auto goal = policy_->decide(input);
   const std::string before = std::exchange(problem_, goal ? "" : "policy " + policy_name_ + ": " + goal.error().message);
   if (!goal) {
     if (before != problem_) log_warning("agent", "a policy refuses; the VM keeps its size", {{"vm", name_}, {"error", problem_}});
     return act(trigger);
   }
+  score_.wished(clamp(goal->wish, bounds.min, bounds.max));
   policy_timer_.cancel();
   if (goal->ask_again) policy_timer_ = tools_.loop.after(*goal->ask_again, [this] { ask_policy("the policy asked to be asked again"); });
   scaling_->goal_changed(std::move(*goal), now);
@@ -214,6 +218,7 @@ wire::Explanation VmScaler::explain() const {
     all.because = actions.because;
     if (actions.wake_at) all.looks_again = std::max(*actions.wake_at - now, Duration::zero());
   }
+  explain_policies(all);
   all.decisions.assign(diary_.decisions().begin(), diary_.decisions().end());
   return all;
 }

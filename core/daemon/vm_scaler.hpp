@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/daemon/permit_office.hpp"
+#include "core/daemon/policy_score.hpp"
 #include "core/daemon/runner_link.hpp"
 #include "core/daemon/scaling_diary.hpp"
 #include "core/daemon/world.hpp"
@@ -25,6 +26,7 @@
 #include "core/runtime/loop.hpp"
 #include "core/runtime/metrics_registry.hpp"
 #include "core/wire/explanation.hpp"
+#include "core/wire/shadow_policies.hpp"
 
 namespace neonvm::daemon {
 
@@ -68,6 +70,9 @@ class VmScaler {
  private:
   void adopt_runner(const VmStatus& status);
   void adopt_policy();
+  void adopt_shadows(const Object& vm);
+  void ask_shadows(const PolicyInput& input);
+  void score(const GuestSample& sample);
   void reported(const wire::RunnerReport& report);
   void link_lost();
   void sampled(const wire::SamplePush& push);
@@ -84,6 +89,7 @@ class VmScaler {
   void tell_grown(const decide::SizeDeed& deed);
   [[nodiscard]] decide::ScalingBounds bounds() const;
   [[nodiscard]] std::string node() const { return status_.node; }
+  void explain_policies(wire::Explanation& all) const;
   void show();
 
   AgentTools tools_;
@@ -100,6 +106,17 @@ class VmScaler {
   std::string policy_name_, problem_;
   std::map<std::string, std::string> policy_options_;
   ScalingConfig config_;
+  // Run beside the VM's own policy, without effect.
+  struct Shadow {
+    wire::NamedPolicy wanted;
+    std::unique_ptr<Policy> policy;
+    std::string problem;
+    std::vector<Because> because;
+    PolicyScore score;
+  };
+  std::vector<Shadow> shadows_;
+  std::string shadows_problem_;
+  PolicyScore score_;                          // of the VM's own
   std::deque<GuestSample> samples_;
   std::vector<GuestSample> window_;            // the same in one piece, for the policy
   std::optional<GuestRequest> request_;

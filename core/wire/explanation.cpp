@@ -33,6 +33,20 @@ void describe(auto& v, Like<ExplainedDecision> auto& d) {
   v.field("stages", d.stages);
 }
 
+void describe(auto& v, Like<ExplainedShadow> auto& s) {
+  v.need("policy", s.policy);
+  v.field_or("hasEffect", s.has_effect, false);
+  v.field("problem", s.problem);
+  v.need("wish", s.wish);
+  v.field("because", s.because);
+  v.field_or("seconds", s.seconds, 0.0);
+  v.field_or("meanCpus", s.mean_cpus, 0.0);
+  v.field("meanMemory", s.mean_memory);
+  v.field_or("shortCpuSeconds", s.short_cpu_seconds, 0.0);
+  v.field_or("shortMemorySeconds", s.short_memory_seconds, 0.0);
+  v.field_or("turns", s.turns, 0);
+}
+
 namespace {
 
 // Optional times travel in milliseconds.
@@ -64,6 +78,7 @@ void describe(auto& v, Like<Explanation> auto& e) {
   v.field("because", e.because);
   looks_again(v, e.looks_again);
   v.field("decisions", e.decisions);
+  v.field("policies", e.policies);
 }
 
 Result<Explanation> decode_explanation(std::string_view json) { return read_text<Explanation>(json, Keys::lenient); }

@@ -45,6 +45,23 @@ struct ExplainedDecision {
   }
 };
 
+// A policy that looks at the VM: its own, which has effect, or one that runs beside it and has none.
+struct ExplainedShadow {
+  std::string policy;                  // as it is written: "pressure,calm=15"
+  bool has_effect = false;
+  std::string problem;                 // it cannot be opened, or refuses
+  Resources wish;
+  std::vector<Because> because;
+  double seconds = 0;                  // watched for so long
+  double mean_cpus = 0;                // of its wishes over that time
+  Bytes mean_memory;
+  double short_cpu_seconds = 0;        // the guest needed more than the wish
+  double short_memory_seconds = 0;
+  std::uint32_t turns = 0;             // changes of direction
+
+  friend bool operator==(const ExplainedShadow&, const ExplainedShadow&) = default;
+};
+
 struct Explanation {
   std::string vm, runner, node, policy;
   bool guest_connected = false;
@@ -55,6 +72,7 @@ struct Explanation {
   std::vector<Because> because;        // as of now
   std::optional<Duration> looks_again; // from now, if nothing comes before
   std::vector<ExplainedDecision> decisions;  // oldest first
+  std::vector<ExplainedShadow> policies;     // with shadows: the VM's own first; without: empty
 };
 
 Result<Explanation> decode_explanation(std::string_view json);

@@ -1,5 +1,6 @@
 // The agent from end to end: a policy's wish becomes the guest's size, in the order that the laws ask for.
 #include "core/wire/model_json.hpp"
+#include "core/wire/shadow_policies.hpp"
 #include "tests/core/daemon/town/town.hpp"
 #include "tests/support/catch.hpp"
 
@@ -86,6 +87,25 @@ TEST_CASE("a policy that is not there keeps the VM at its size and says so; anot
   town.edit("web", [](VmSpec& s) { s.scaling.policy = "wishing"; });
   REQUIRE(town.until([&] { return town.has("web", 4, 4); }));
   CHECK(town.machines->starts() == 1);
+}
+
+TEST_CASE("a shadow policy is asked and scored, and has no effect") {
+  Town town;
+  town.node("n1", 8, 16);
+  town.wish(2, 2);
+  Object object = town.vm("web", 1, 1, true);
+  wire::encode_shadow_policies({{"wishing", {{"small", "yes"}}}, {"no-such", {}}}, object);
+  REQUIRE(town.orchestrator.update(object, daemon::call_deadline()));
+  town.open();
+  REQUIRE(town.until([&] { return town.has("web", 2, 2); }));
+  const auto why = town.plane->agent->explain("web");
+  REQUIRE(why->policies.size() == 3);
+  CHECK(why->policies[0].has_effect);
+  CHECK(why->policies[0].wish == Resources{MilliCpu{2000}, Bytes{2 * gib}});
+  CHECK(why->policies[1].policy == "wishing,small=yes");
+  CHECK(why->policies[1].wish == Resources{MilliCpu{250}, Bytes{512 * mib}});
+  CHECK(why->policies[2].problem == "there is no policy no-such");
+  CHECK(town.has("web", 2, 2));
 }
 
 TEST_CASE("scaling is held during a migration and goes on at the target") {

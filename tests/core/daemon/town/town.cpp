@@ -144,8 +144,9 @@ void Town::open() {
   scaling.scaling.permit_refresh = 500ms;
   plane->agent = std::make_unique<daemon::Agent>(
       loop, orchestrator, *plane->world, *plane->scheduler, plane->metrics,
-      [this](const std::string& name, const auto&) -> Result<std::unique_ptr<Policy>> {
+      [this](const std::string& name, const auto& options) -> Result<std::unique_ptr<Policy>> {
         if (name != "wishing") return Error{Code::not_found, "there is no policy " + name};
+        if (options.count("small") != 0) return std::unique_ptr<Policy>(std::make_unique<WishingPolicy>(std::make_shared<Resources>()));
         return std::unique_ptr<Policy>(std::make_unique<WishingPolicy>(wanted));
       },
       scaling);
