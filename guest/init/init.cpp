@@ -8,12 +8,14 @@
 #include <optional>
 
 #include "guest/file_text.hpp"
+#include "guest/init/built_root.hpp"
 #include "guest/init/modules.hpp"
 #include "guest/init/mounts.hpp"
 #include "guest/init/network_up.hpp"
 #include "guest/init/root_switch.hpp"
 #include "guest/init/say.hpp"
 #include "guest/init/supervisor.hpp"
+#include "guest/init/workload_plan.hpp"
 #include "guest/kernel_cmdline.hpp"
 #include "guest/power.hpp"
 #include "guest/process_setup.hpp"
@@ -26,6 +28,8 @@ constexpr const char* search_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/u
 constexpr const char* first_modules = "/lib/modules/neonvm.first";  // what the link to the host needs
 constexpr const char* more_modules = "/lib/modules/neonvm.more";
 constexpr std::int64_t usual_grace = 4;
+constexpr const char* built_init = "/neonvm/bin/init";
+constexpr Duration command_limit = std::chrono::minutes(1);  // a spec's command that is waited for
 
 // The last of the active consoles is the one that /dev/console means, and unlike it can be a controlling terminal.
 std::string console_device() {
@@ -84,16 +88,34 @@ void add_shell(const KernelCmdline& cmdline, Supervisor& supervisor) {
   supervisor.add({"shell", {"/bin/sh", "-l"}, {}, console, true, SIGHUP, ""});
 }
 
-void add_workload(const KernelCmdline& cmdline, Supervisor& supervisor) {
+// The document of a built disk, with the words of the kernel command line instead of the document's where there are some.
+void add_workload(const KernelCmdline& cmdline, const std::optional<wire::Workload>& built, Supervisor& supervisor) {
   const auto command = cmdline.find("neonvm.run");
-  if (!command) return;
-  ServicePlan plan{"workload", split_words(*command), cmdline.all("neonvm.env"), "", true, SIGTERM, ""};
-  if (plan.argv.empty()) return say("neonvm.run names no command");
+  ServicePlan plan = built ? workload_service(*built) : ServicePlan{"workload", {}, {}, "", true, SIGTERM, ""};
+  if (command) plan.argv = split_words(*command);
+  for (std::string& variable : cmdline.all("neonvm.env")) plan.env.push_back(std::move(variable));
+  if (plan.argv.empty()) {
+    if (command) say("neonvm.run names no command");
+    if (built && built->commands.empty()) say("this disk has nothing to run: its image has no command");
+    return;
+  }
   const std::string after = cmdline.find("neonvm.exit").value_or("restart");
   if (after == "poweroff") return supervisor.add_workload(std::move(plan), Supervisor::AfterWorkload::power_off);
   if (after == "stay") return supervisor.add_workload(std::move(plan), Supervisor::AfterWorkload::stay);
   if (after != "restart") say("neonvm.exit=" + after + ": give restart, poweroff or stay; taking restart");
   supervisor.add_workload(std::move(plan), Supervisor::AfterWorkload::restart);
+}
+
+void run_all(const std::optional<wire::Workload>& built, const char* action) {
+  if (!built) return;
+  for (ServicePlan& plan : command_services(*built, action)) run_once(std::move(plan), command_limit);
+}
+
+void add_commands(const std::optional<wire::Workload>& built, Supervisor& supervisor) {
+  if (!built) return;
+  for (const char* action : {"once", "respawn"}) {
+    for (ServicePlan& plan : command_services(*built, action)) supervisor.add(std::move(plan));
+  }
 }
 
 Duration grace_of(const KernelCmdline& cmdline) {
@@ -108,6 +130,8 @@ Status boot_disk(const KernelCmdline& cmdline, int own_program) {
   load_modules(first_modules);
   load_modules(more_modules);
   if (const Status entered = enter_root(*plan); !entered) return entered;
+  // Made by `neonvm build`: its init is of our kind, so this one goes on there.
+  if (on_built_disk() && cmdline.find("init").value_or(built_init) == built_init) return {};
   if (::fork() == 0) {
     ::setsid();
     Supervisor guardian;
@@ -139,10 +163,12 @@ int run_init() {
   const KernelCmdline cmdline = KernelCmdline::of_this_machine();
   const int own_program = ::open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
   name_host(cmdline);
-  if (cmdline.find("root")) {
+  if (cmdline.find("root") && !on_built_disk()) {
     const Status booted = boot_disk(cmdline, own_program);
-    say(booted.error().message + "; going on without that disk");
+    if (!booted) say(booted.error().message + "; going on without that disk");
   }
+  const auto built = read_workload();
+  if (built) settle_built_root(cmdline);
   Supervisor supervisor;
   load_modules(first_modules);
   supervisor.find_power_button();
@@ -153,9 +179,14 @@ int run_init() {
   if (const auto card = bring_network_up(cmdline)) {
     supervisor.add({"dhcp", {"udhcpc", "-f", "-i", *card, "-s", "/etc/udhcpc.script"}, {}, "", true, SIGTERM, ""});
   }
-  add_workload(cmdline, supervisor);
+  run_all(built, "sysinit");
+  run_all(built, "wait");
+  add_workload(cmdline, built, supervisor);
+  add_commands(built, supervisor);
   add_shell(cmdline, supervisor);
   const PowerEnd how = supervisor.run();
+  run_all(built, "shutdown");
+  if (auto hook = built ? shutdown_hook(*built) : std::nullopt) run_once(std::move(*hook), grace_of(cmdline));
   supervisor.stop_all(grace_of(cmdline));
   end(how);
 }

@@ -1,7 +1,11 @@
 #include "guest/init/service.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +14,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "guest/file_text.hpp"
 #include "guest/init/say.hpp"
 #include "guest/process_setup.hpp"
 
@@ -40,6 +45,23 @@ void set_descriptors(const std::string& terminal) {
   if (fd > STDERR_FILENO) ::close(fd);
 }
 
+void enter_workdir(const ServicePlan& plan) {
+  if (plan.workdir.empty() || ::chdir(plan.workdir.c_str()) == 0) return;
+  for (std::size_t slash = plan.workdir.find('/', 1); slash != std::string::npos; slash = plan.workdir.find('/', slash + 1)) {
+    ::mkdir(plan.workdir.substr(0, slash).c_str(), 0755);
+  }
+  ::mkdir(plan.workdir.c_str(), 0755);
+  if (::chdir(plan.workdir.c_str()) != 0) say(plan.name + ": " + plan.workdir + ": " + std::strerror(errno));
+}
+
+// Never run as root what was to be somebody else's.
+void take_owner(const ServicePlan& plan) {
+  const Owner& owner = *plan.owner;
+  if (::setgroups(owner.groups.size(), owner.groups.data()) == 0 && ::setgid(owner.gid) == 0 && ::setuid(owner.uid) == 0) return;
+  say(plan.name + ": cannot become user " + std::to_string(owner.uid) + ": " + std::strerror(errno));
+  ::_exit(126);
+}
+
 // PID 1 has one thread, so its child may allocate.
 [[noreturn]] void become(ServicePlan& plan) {
   ::setsid();
@@ -47,6 +69,8 @@ void set_descriptors(const std::string& terminal) {
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   set_descriptors(plan.terminal);
+  enter_workdir(plan);
+  if (plan.owner) take_owner(plan);
   for (std::string& variable : plan.env) ::putenv(variable.data());
   auto argv = pointers_to(plan.argv);
   const std::string& program = plan.program.empty() ? plan.argv[0] : plan.program;
@@ -87,6 +111,20 @@ void Service::stop() {
   plan_.restart = false;
   due_.reset();
   if (pid_ > 0) ::kill(-pid_, plan_.stop_signal);
+}
+
+void run_once(ServicePlan plan, Duration limit) {
+  const pid_t pid = ::fork();
+  if (pid == 0) become(plan);
+  if (pid < 0) return say(plan.name + ": fork: " + std::strerror(errno));
+  const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  pollfd watched{process.get(), POLLIN, 0};
+  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
+  if (process.valid() && ::poll(&watched, 1, static_cast<int>(milliseconds)) == 0) {
+    return say(plan.name + " has not ended in " + std::to_string(milliseconds / 1000) + " s; going on");
+  }
+  int status = 0;
+  if (::waitpid(pid, &status, 0) == pid && status != 0) say(plan.name + " " + text_of_end(status));
 }
 
 std::string text_of_end(int wait_status) {

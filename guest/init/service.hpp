@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +24,11 @@ class RestartPace {
   Duration next_{};
 };
 
+struct Owner {
+  std::uint32_t uid = 0, gid = 0;
+  std::vector<std::uint32_t> groups;
+};
+
 struct ServicePlan {
   std::string name;
   std::vector<std::string> argv;       // argv[0] is a path or found in PATH, unless `program` says what is run
@@ -31,6 +37,8 @@ struct ServicePlan {
   bool restart = true;
   int stop_signal = 15;
   std::string program;
+  std::string workdir = {};            // made if it is not there; empty: ours
+  std::optional<Owner> owner = {};     // none: ours
 };
 
 class Service {
@@ -53,6 +61,9 @@ class Service {
   Instant started_{};
   std::optional<Instant> due_ = Instant{};
 };
+
+// Runs it now and waits for its end, at most `limit`; then it is left to itself. Says how it went.
+void run_once(ServicePlan plan, Duration limit);
 
 // "ended with code 3", "was killed by signal 9".
 std::string text_of_end(int wait_status);
