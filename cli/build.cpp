@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 
 struct BuildOptions {
   std::string source, src, name, size, file, oci, spec, arch, init, most_size;
-  std::string format = "qcow2", root = "ext4", suite = "bookworm", mirror, variant = "essential", cmd, user;
+  std::string format = "qcow2", root = "ext4", suite = "bookworm", mirror, variant = "essential", cmd, user, stop_signal, workdir;
   std::vector<std::string> debian, build_args, ports, env;
   std::int64_t most_entries = 1'000'000;
   bool quiet = false, compress = false, quota = false, no_init = false, version = false;
@@ -40,6 +40,36 @@ std::vector<std::string> split_commas(const std::vector<std::string>& lists) {
       if (!word.empty()) words.push_back(word);
     }
   }
+  return words;
+}
+
+// As a shell would cut it, and nothing more: no variables, no pipes.
+Result<std::vector<std::string>> split_command(const std::string& text) {
+  std::vector<std::string> words;
+  std::string word;
+  char quote = 0;
+  bool begun = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\\' && quote != '\'' && i + 1 < text.size()) {
+      word += text[++i];
+      begun = true;
+    } else if (quote != 0 && c == quote) {
+      quote = 0;
+    } else if (quote == 0 && (c == '\'' || c == '"')) {
+      quote = c;
+      begun = true;
+    } else if (quote == 0 && (c == ' ' || c == '\t' || c == '\n')) {
+      if (begun) words.push_back(std::move(word));
+      word.clear();
+      begun = false;
+    } else {
+      word += c;
+      begun = true;
+    }
+  }
+  if (quote != 0) return Error{Code::invalid_argument, std::string("--cmd: a quote ") + quote + " is not closed"};
+  if (begun) words.push_back(std::move(word));
   return words;
 }
 
@@ -87,6 +117,23 @@ Result<std::string> guest_program(const BuildOptions& options) {
                                 "name it (--init FILE), or leave it out (--no-init)"};
 }
 
+Status read_sizes(const BuildOptions& options, builder::BuildRequest& request) {
+  if (!options.size.empty()) {
+    auto size = parse_bytes(options.size);
+    if (!size) return size.error().at("--size");
+    // mke2fs counts 1G as 2^30 bytes, and so did upstream.
+    const bool binary = options.size.find_first_of("KMGT") == options.size.size() - 1;
+    request.size = binary ? parse_bytes(options.size + "i").value_or(*size) : *size;
+  }
+  if (!options.most_size.empty()) {
+    auto most = parse_bytes(options.most_size);
+    if (!most) return most.error().at("--max-size");
+    request.limits.bytes = most->value;
+  }
+  request.limits.entries = static_cast<std::uint64_t>(options.most_entries);
+  return {};
+}
+
 Result<builder::BuildRequest> request_from(const BuildOptions& options) {
   builder::BuildRequest request;
   auto& source = request.source;
@@ -112,25 +159,17 @@ Result<builder::BuildRequest> request_from(const BuildOptions& options) {
     source.spec = std::move(*spec);
     source.spec_folder = fs::absolute(options.spec).parent_path().string();
   }
-  if (!options.size.empty()) {
-    auto size = parse_bytes(options.size);
-    if (!size) return size.error().at("--size");
-    // mke2fs counts 1G as 2^30 bytes, and so did upstream.
-    const bool binary = options.size.find_first_of("KMGT") == options.size.size() - 1;
-    request.size = binary ? parse_bytes(options.size + "i").value_or(*size) : *size;
-  }
-  if (!options.most_size.empty()) {
-    auto most = parse_bytes(options.most_size);
-    if (!most) return most.error().at("--max-size");
-    request.limits.bytes = most->value;
-  }
-  request.limits.entries = static_cast<std::uint64_t>(options.most_entries);
+  if (auto read = read_sizes(options, request); !read) return read.error();
   request.format = options.format;
   request.root = options.root;
   request.compress = options.compress;
   request.project_quota = options.quota;
-  request.cmd = options.cmd;
+  auto command = split_command(options.cmd);
+  if (!command) return command.error();
+  request.command = *command;
   request.user = options.user;
+  request.stop_signal = options.stop_signal;
+  request.workdir = options.workdir;
   request.ports = options.ports;
   request.env = options.env;
   auto program = guest_program(options);
@@ -222,7 +261,9 @@ void add_own_options(Options& o, BuildOptions& options) {
   o.flag("--compress", options.compress, "Compress the qcow2 (zstd)");
   o.flag("--quota", options.quota, "Project quotas in the ext4");
   o.text("--oci", options.oci, "FILE", "Write an OCI image (a tar) that holds the disk");
-  o.text("--cmd", options.cmd, "SHELL", "Run this instead of the image's command");
+  o.text("--cmd", options.cmd, "WORDS", "Run this instead of the image's command; cut into words, run without a shell");
+  o.text("--stop-signal", options.stop_signal, "SIGNAL", "What asks it to end (default: the image's, or SIGTERM)");
+  o.text("--workdir", options.workdir, "DIR", "Where it runs (default: the image's, or /)");
   o.text("--user", options.user, "USER[:GROUP]", "Run it as this user of the image");
   o.list("--port", options.ports, "PORT/tcp", "A port that it serves, may repeat");
   o.list("-e,--env", options.env, "NAME=VALUE", "Environment of the command, may repeat");
@@ -239,7 +280,7 @@ Command build_command() {
             auto options = std::make_shared<BuildOptions>();
             add_own_options(o, *options);
             add_upstream_options(o, *options);
-            o.example("neonvm build --debian nginx-light --cmd 'exec nginx -g \"daemon off;\"' --port 80/tcp --name nginx");
+            o.example("neonvm build --debian nginx-light --cmd 'nginx -g \"daemon off;\"' --stop-signal SIGQUIT --name nginx");
             o.example("neonvm build ./saved.tar:postgres:15 --name postgres --root erofs");
             o.example("neonvm build -src docker://postgres:15 -dst vm-postgres:15 -size 2G -spec spec.yaml -target-arch linux/amd64");
             return [options](Context& context) { return build(context, *options); };

@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "cli/commands_host.hpp"
+#include "cli/image_steps.hpp"
 #include "cli/policy_option.hpp"
 #include "cli/vm_view.hpp"
 #include "core/wire/model_json.hpp"
@@ -63,12 +64,22 @@ Result<std::pair<std::string, std::string>> key_value(const std::string& option,
   return std::make_pair(text.substr(0, equals), text.substr(equals + 1));
 }
 
-Status read_image(const std::string& image, VmSpec& spec) {
+// A name in the store of images, or a file.
+Status read_image(Context& context, const std::string& image, VmSpec& spec) {
   if (image.empty()) return {};
   std::error_code error;
+  if (builder::check_image_name(image)) {
+    auto store = open_images(context);
+    if (!store) return store.error();
+    if (auto found = store->find(image)) {
+      spec.root_image = found->path;
+      if (found->facts.root == "erofs") spec.kernel_cmdline = "rootfstype=erofs";
+      return {};
+    }
+  }
   const auto path = std::filesystem::absolute(image, error);
   if (!std::filesystem::is_regular_file(path, error)) {
-    return Error{Code::not_found, "--image: " + path.string() + " is not a file; give a qcow2 or raw disk image"};
+    return Error{Code::not_found, "--image: " + image + " is neither an image (neonvm image list) nor a file; give a name, or a qcow2 or raw disk"};
   }
   spec.root_image = path.string();
   return {};
@@ -126,12 +137,12 @@ Result<Object> object_from(Context& context, const RunOptions& options) {
   object.name = options.name;
   VmSpec spec;
   if (auto read = read_sizes(options, spec); !read) return read.error();
-  if (auto read = read_image(options.image, spec); !read) return read.error();
+  if (auto read = read_image(context, options.image, spec); !read) return read.error();
   if (auto read = read_lists(options, spec, object); !read) return read.error();
   if (auto read = read_policy(context, options, spec, object); !read) return read.error();
   spec.scaling.may_migrate = options.may_migrate;
   spec.kernel = options.kernel;
-  spec.kernel_cmdline = options.cmdline;
+  if (!options.cmdline.empty()) spec.kernel_cmdline += (spec.kernel_cmdline.empty() ? "" : " ") + options.cmdline;
   spec.restart_policy = options.restart == "always"  ? RestartPolicy::always
                         : options.restart == "never" ? RestartPolicy::never
                                                      : RestartPolicy::on_failure;
@@ -199,7 +210,7 @@ Command run_command() {
             o.positional("name", options->name, "", "Name of the new VM: a to z, 0 to 9 and dashes");
             o.text("--cpus", options->cpus, "CPUS", "CPUs, fixed or from..to: 2, 0.5..4");
             o.text("--memory,-m", options->memory, "SIZE", "Memory, fixed or from..to: 1Gi, 512Mi..4Gi");
-            o.text("--image", options->image, "FILE", "Disk image, qcow2 or raw; it is not changed (default: a small guest)");
+            o.text("--image", options->image, "NAME|FILE", "Image by name (neonvm image list), or a disk, qcow2 or raw; it is not changed (default: a small guest)");
             o.list("-p,--publish", options->ports, "HOST:GUEST", "Open a port of this host for one of the VM, may repeat");
             o.list("-e,--env", options->env, "KEY=VALUE", "Environment of the command, may repeat");
             o.list("-l,--label", options->labels, "KEY=VALUE", "Label, may repeat");

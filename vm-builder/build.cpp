@@ -35,11 +35,13 @@ std::string seed_of(const BuildRequest& request, const SourceFacts& source, cons
 }
 
 void change_config(const BuildRequest& request, ImageConfig& config) {
-  if (!request.cmd.empty()) {
-    config.entrypoint = {"/bin/sh", "-c", request.cmd};
+  if (!request.command.empty()) {
+    config.entrypoint = request.command;
     config.cmd.clear();
   }
   if (!request.user.empty()) config.user = request.user;
+  if (!request.stop_signal.empty()) config.stop_signal = request.stop_signal;
+  if (!request.workdir.empty()) config.workdir = request.workdir;
   config.env.insert(config.env.end(), request.env.begin(), request.env.end());
   config.ports.insert(config.ports.end(), request.ports.begin(), request.ports.end());
 }

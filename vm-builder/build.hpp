@@ -21,7 +21,8 @@ struct BuildRequest {
   Bytes size;                    // of an ext4; 0: as the files need
   bool compress = false, project_quota = false;
   std::string program;           // the guest's static neonvm; empty: none
-  std::string cmd, user;         // instead of the image's: words, an account; empty: the image's
+  std::vector<std::string> command;       // instead of the image's; empty: the image's
+  std::string user, stop_signal, workdir;  // likewise
   std::vector<std::string> ports, env;  // added to the image's
   Limits limits;
 };

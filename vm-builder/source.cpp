@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "vm-builder/digest.hpp"
 #include "vm-builder/file_io.hpp"
 #include "vm-builder/in_quotes.hpp"
 #include "vm-builder/root_folder.hpp"
@@ -87,14 +86,8 @@ Result<SourceFacts> read_tarball(const SourceRequest& request, const std::string
   facts.kind = "tarball";
   facts.config.architecture = request.platform.architecture;
   steps.begin("reading " + path, size_of(path));
-  auto fd = open_to_read(path);
-  if (!fd) return fd.error();
-  TarFile file{in_quotes(path), path, "", false};
-  if (auto read = read_tar(file, tree, spool, steps); !read) return read.error();
-  Sha256 sum;
-  std::vector<char> block(1 << 20);
-  for (ssize_t got = 0; (got = ::read(fd->get(), block.data(), block.size())) > 0;) sum.add(block.data(), static_cast<std::size_t>(got));
-  facts.digest = sum.digest();
+  const TarFile file{in_quotes(path), path, "", false};
+  if (auto read = read_tar(file, tree, spool, steps, &facts.digest); !read) return read.error();
   return facts;
 }
 

@@ -164,17 +164,18 @@ class LayerReader {
 
 }  // namespace
 
-Status read_tar(const TarFile& file, Tree& tree, Spool& spool, Steps& steps) {
+Status read_tar(const TarFile& file, Tree& tree, Spool& spool, Steps& steps, std::string* digest) {
   ArchiveInput input(file.path, steps);
   auto opened = input.open();
   tree.begin_layer(file.name);
   const Status read = opened ? LayerReader(input.get(), file, tree, spool).read() : Status(opened.error().at(file.name));
   if (input.fault()) return input.fault()->at(file.name);
   if (!read && read.error().code == Code::out_of_capacity) return read;
-  if (!file.digest.empty()) {
+  if (!file.digest.empty() || digest != nullptr) {
     auto found = input.digest_of_all();
     if (!found) return found.error().at(file.name);
-    if (*found != file.digest) {
+    if (digest != nullptr) *digest = *found;
+    if (!file.digest.empty() && *found != file.digest) {
       return Error{Code::invalid_argument, file.name + ": its digest is " + *found + ", but " + file.digest +
                                                " was promised: it is damaged or was tampered with"};
     }

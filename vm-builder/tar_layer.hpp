@@ -22,7 +22,8 @@ struct TarFile {
   bool whiteouts = true;  // ".wh." means what it does in a layer
 };
 
-Status read_tar(const TarFile& file, Tree& tree, Spool& spool, Steps& steps);
+// found: where the digest of the whole file is put, if anywhere.
+Status read_tar(const TarFile& file, Tree& tree, Spool& spool, Steps& steps, std::string* found = nullptr);
 // The same from memory, without a digest.
 Status read_tar_bytes(const std::string& name, std::string_view bytes, Tree& tree, Spool& spool);
 

@@ -27,6 +27,7 @@ namespace {
 constexpr const char* search_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 constexpr const char* first_modules = "/lib/modules/neonvm.first";  // what the link to the host needs
 constexpr const char* more_modules = "/lib/modules/neonvm.more";
+constexpr const char* disk_modules = "/lib/modules/neonvm.disk";
 constexpr std::int64_t usual_grace = 4;
 constexpr const char* built_init = "/neonvm/bin/init";
 constexpr Duration command_limit = std::chrono::minutes(1);  // a spec's command that is waited for
@@ -129,6 +130,7 @@ Status boot_disk(const KernelCmdline& cmdline, int own_program) {
   if (!plan) return plan.error();
   load_modules(first_modules);
   load_modules(more_modules);
+  if (plan->type != "ext4") load_modules(disk_modules);
   if (const Status entered = enter_root(*plan); !entered) return entered;
   // Made by `neonvm build`: its init is of our kind, so this one goes on there.
   if (on_built_disk() && cmdline.find("init").value_or(built_init) == built_init) return {};
