@@ -42,7 +42,7 @@ Status lay_over(const std::string& device) {
   const std::string options = "lowerdir=/,upperdir=" + top + "/upper,workdir=" + top + "/work";
   if (::mount("overlay", root.c_str(), "overlay", 0, options.c_str()) != 0) return errno_error("mount the overlay", errno);
   if (::chdir(root.c_str()) != 0) return errno_error(root, errno);
-  for (const char* point : {"dev", "proc", "sys", "run", "tmp"}) {
+  for (const char* point : {"dev", "proc", "sys", "run"}) {
     ::mkdir(point, 0755);
     const std::string from = std::string("/") + point;
     if (::mount(from.c_str(), point, nullptr, MS_BIND | MS_REC, nullptr) != 0) say(errno_error("mount " + from, errno).message);

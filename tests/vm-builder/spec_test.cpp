@@ -78,7 +78,11 @@ TEST_CASE("a workload document is what image and spec say, and is read back") {
   config.stop_signal = "SIGRTMIN+3";
   config.healthcheck = Healthcheck{{"CMD-SHELL", "curl x"}, std::chrono::seconds(5), {}, {}, 2};
   Spec spec;
-  spec.commands = {{"c", "www", "once", "true"}};
+  wire::WorkloadCommand command;
+  command.name = command.shell = "true";
+  command.user = "www";
+  command.action = "once";
+  spec.commands = {command};
   const auto workload = make_workload(config, spec, tree, spool);
   REQUIRE(workload);
   REQUIRE(workload->uid == 33);
