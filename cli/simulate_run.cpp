@@ -129,7 +129,7 @@ Result<PolicyWord> parse_policy(const std::string& text) {
 simulate::PolicyFactory factory_of(Context& context, const PolicyWord& word) {
   return [&context, word]() -> Result<std::unique_ptr<Policy>> {
     // Linked in, so called directly: the C structs of the plugin door would take most of the time.
-    if (word.name == "default" && word.options.empty()) return std::unique_ptr<Policy>(std::make_unique<policy_default::DefaultPolicy>());
+    if (word.name == "default" && word.options.empty()) return std::unique_ptr<Policy>(std::make_unique<policy_default::DefaultPolicy>(false));
     return context.open_policy(word.name, word.options);
   };
 }

@@ -34,18 +34,21 @@ Line& Line::operator<<(std::string_view text) {
 }
 
 Line& Line::operator<<(std::uint64_t value) {
+  if (length_ == most) return *this;
   char digits[24];
   const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
   return *this << std::string_view(digits, static_cast<std::size_t>(end - digits));
 }
 
 Line& Line::operator<<(std::int64_t value) {
+  if (length_ == most) return *this;
   char digits[24];
   const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
   return *this << std::string_view(digits, static_cast<std::size_t>(end - digits));
 }
 
 Line& Line::operator<<(Figure figure) {
+  if (length_ == most) return *this;
   const double size = std::abs(figure.value);
   const int places = size == 0 ? 0 : places_for(size, figure.digits);
   if (places >= 0 && size < largest_plain) {
@@ -58,6 +61,7 @@ Line& Line::operator<<(Figure figure) {
 }
 
 Line& Line::operator<<(Decimals decimals) {
+  if (length_ == most) return *this;
   if (std::abs(decimals.value) < largest_plain) {
     put_point_number(decimals.value, std::clamp(decimals.places, 0, most_places), false);
     return *this;

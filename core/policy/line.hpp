@@ -30,6 +30,10 @@ inline Figure in_seconds(Duration time) { return {seconds(time), 4}; }
 
 class Line {
  public:
+  Line() : Line(true) {}
+  // wanted: false for a text that nobody will read: everything is dropped at once.
+  explicit Line(bool wanted) : length_(wanted ? 0 : most) {}
+
   Line& operator<<(std::string_view text);
   Line& operator<<(Figure figure);
   Line& operator<<(Decimals decimals);
@@ -46,7 +50,7 @@ class Line {
 
   static constexpr std::size_t most = 223;
   char text_[most];
-  std::size_t length_ = 0;
+  std::size_t length_;
 };
 
 }  // namespace neonvm::policy

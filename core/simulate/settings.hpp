@@ -62,7 +62,7 @@ struct Settings {
   std::uint64_t seed = 1;
   Duration step = std::chrono::seconds(5);           // a guest's sampling period
   Duration scheduling = std::chrono::seconds(30);    // how often VMs are placed and moved
-  std::size_t window = 24;                           // samples shown to the policy
+  std::size_t window = 16;                           // samples shown to the policy
   Resources compute_unit = default_compute_unit;
   ScalingConfig config = default_scaling_config();   // complete
   decide::ScalingSettings scaling = without_refresh();

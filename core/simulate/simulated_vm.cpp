@@ -13,7 +13,7 @@ constexpr Instant never = Instant::max();
 constexpr double fourth = 0.25;
 // As a PSI trigger "some 50000 1000000" would fire: 50 ms of waiting within a second.
 constexpr Duration pressure_delay = std::chrono::milliseconds(100);
-constexpr std::size_t spare_samples = 24;
+constexpr std::size_t spare_samples = 16;
 
 decide::ScalingSettings scaling_of(const Settings& s) {
   decide::ScalingSettings made = s.scaling;
@@ -210,10 +210,17 @@ void SimulatedVm::ask_policy(Instant at, PolicyCall& policy) {
     return;
   }
   const Goal& goal = policy.goal;
-  if (goal_ && goal_->wish == goal.wish && goal_->complete == goal.complete && settings_->skip_quiet) return;
+  if (goal_ && settings_->skip_quiet && goal_->complete == goal.complete && as_scaled(goal_->wish) == as_scaled(goal.wish)) return;
   goal_ = Goal{goal.wish, goal.complete, goal.compute_units, {}, goal.ask_again};
   scaling_.goal_changed(*goal_, at);
   quiet_ = false;
+}
+
+// What Scaling makes of a wish before anything else: goals that differ only beyond the bounds are one goal.
+Resources SimulatedVm::as_scaled(Resources wish) const {
+  if (settings_->scaling.coupled) return wish;
+  wish.memory = round_up(std::min(wish.memory, plan_->max.memory), plan_->memory_step.value);
+  return clamp(wish, plan_->min, plan_->max);
 }
 
 bool SimulatedVm::memory_runs_short() const {

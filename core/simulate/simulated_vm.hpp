@@ -104,6 +104,7 @@ class SimulatedVm {
   void step(Instant at, PolicyCall& policy);
   void take_sample(Instant at);
   void ask_policy(Instant at, PolicyCall& policy);
+  [[nodiscard]] Resources as_scaled(Resources wish) const;
   void look_at_memory(Instant at);
   void feed_consent(Instant at);
   [[nodiscard]] bool memory_runs_short() const;

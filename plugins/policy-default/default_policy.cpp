@@ -23,8 +23,9 @@ Decimals whole(double x) { return {x, 0}; }
 // One decision under way: what each part asks for, and why.
 class Deciding {
  public:
-  Deciding(const PolicyInput& input, const Targets& targets, policy::Reasons& reasons, Goal& goal)
-      : input_(input), targets_(targets), reasons_(reasons), goal_(goal) {}
+  Deciding(const PolicyInput& input, const Targets& targets, policy::Reasons& reasons, bool explains,
+           Goal& goal)
+      : input_(input), targets_(targets), reasons_(reasons), explains_(explains), goal_(goal) {}
 
   void run() {
     cpu();
@@ -34,7 +35,9 @@ class Deciding {
   }
 
  private:
-  void say(const char* rule, const Line& line) { reasons_.say(goal_, rule, line); }
+  void say(const char* rule, const Line& line) {
+    if (explains_) reasons_.say(goal_, rule, line);
+  }
 
   void missing(const Line& why) {
     goal_.complete = false;
@@ -47,7 +50,7 @@ class Deciding {
     const CpuTargets& t = targets_.cpu;
     const CpuGoal goal = cpu_goal(load.value->load1, load.value->load5, t);
     cpu_units_ = std::round(goal.units);
-    Line line;
+    Line line(explains_);
     line << "load1 " << load.value->load1;
     if (goal.weight != 1 && load.value->load1 != load.value->load5) {
       line << " is near load5 " << load.value->load5 << ", so " << whole(goal.weight * 100) << "% of it: load "
@@ -67,14 +70,14 @@ class Deciding {
     const WindowSettings& w = targets_.windows;
     const std::optional<WorkingSet> set = working_set(*pages.value, w);
     if (!set) {
-      say("too-few-windows", Line() << std::uint64_t{pages.value->size()} << " windows of the working set, but "
+      say("too-few-windows", Line(explains_) << std::uint64_t{pages.value->size()} << " windows of the working set, but "
                                     << w.min_wait << " + " << w.window << " - 1 are needed");
       return std::nullopt;
     }
     const double bytes = set->next * page;
     cache_units_ = bytes / targets_.cache_to_memory / static_cast<double>(input_.compute_unit.memory.value);
     say("cache.working_set",
-        Line() << "working set " << whole(set->estimate) << " pages, soon " << whole(set->next) << " = "
+        Line(explains_) << "working set " << whole(set->estimate) << " pages, soon " << whole(set->next) << " = "
                << in_mib(bytes) << " MiB / " << Figure{targets_.cache_to_memory, 6} << " / "
                << in_mib(input_.compute_unit.memory) << " MiB = " << cache_units_ << " CU");
     return bytes;
@@ -86,7 +89,7 @@ class Deciding {
     const Bytes unit = input_.compute_unit.memory;
     const double by_usage = usage_units(*used.value, targets_.memory_usage, unit);
     memory_units_ = by_usage;
-    say("memory.usage", Line() << in_mib(*used.value) << " MiB in use / " << Figure{targets_.memory_usage, 6} << " / "
+    say("memory.usage", Line(explains_) << in_mib(*used.value) << " MiB in use / " << Figure{targets_.memory_usage, 6} << " / "
                                << in_mib(unit) << " MiB = " << by_usage << " CU");
     if (!cache_bytes) return;
     const Reading<Bytes> cached = read_cached_memory(input_.samples, input_.now);
@@ -94,7 +97,7 @@ class Deciding {
     const double by_total = total_units(*used.value, *cached.value, *cache_bytes, targets_.memory_total, unit);
     memory_units_ = std::max(by_usage, by_total);
     const double matters = std::min(*cache_bytes, static_cast<double>(cached.value->value));
-    say("memory.total", Line() << in_mib(*used.value) << " MiB in use + " << in_mib(matters)
+    say("memory.total", Line(explains_) << in_mib(*used.value) << " MiB in use + " << in_mib(matters)
                                << " MiB of cache that matters / " << Figure{targets_.memory_total, 6} << " / "
                                << in_mib(unit) << " MiB = " << by_total << " CU");
   }
@@ -104,7 +107,7 @@ class Deciding {
     constexpr double limit = std::numeric_limits<std::uint32_t>::max();
     goal_.compute_units = static_cast<std::uint32_t>(std::min(most, limit));
     goal_.wish = input_.compute_unit * goal_.compute_units;
-    say("goal", Line() << goal_.compute_units << " CU: the most of CPU " << cpu_units_ << ", memory " << memory_units_
+    say("goal", Line(explains_) << goal_.compute_units << " CU: the most of CPU " << cpu_units_ << ", memory " << memory_units_
                        << ", cache " << cache_units_ << ", rounded up"
                        << (goal_.complete ? "" : "; incomplete, so no shrinking"));
   }
@@ -112,6 +115,7 @@ class Deciding {
   const PolicyInput& input_;
   const Targets& targets_;
   policy::Reasons& reasons_;
+  bool explains_;
   Goal& goal_;
   double cpu_units_ = 0, memory_units_ = 0, cache_units_ = 0;
 };
@@ -123,7 +127,7 @@ Status DefaultPolicy::decide_into(const PolicyInput& input, Goal& goal) {
   if (input.config == nullptr) return Error{Code::invalid_argument, "the policy got no scaling configuration"};
   const Result<Targets> targets = targets_from(*input.config, input.compute_unit);
   if (!targets) return targets.error();
-  Deciding(input, *targets, reasons_, goal).run();
+  Deciding(input, *targets, reasons_, explains_, goal).run();
   return {};
 }
 

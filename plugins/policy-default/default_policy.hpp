@@ -14,10 +14,14 @@ namespace neonvm::policy_default {
 
 class DefaultPolicy final : public policy::InPlacePolicy {
  public:
+  // explains: false leaves the reasons out, for who asks a hundred million times and shows them to nobody.
+  explicit DefaultPolicy(bool explains = true) : explains_(explains) {}
+
   Status decide_into(const PolicyInput& input, Goal& goal) override;
 
  private:
   policy::Reasons reasons_;
+  bool explains_;
 };
 
 }  // namespace neonvm::policy_default

@@ -17,7 +17,7 @@ double since(std::clock_t begin) {
 
 // Nothing but the policy, over samples whose load moves as a guest's does.
 double bare_calls_per_second() {
-  policy_default::DefaultPolicy policy;
+  policy_default::DefaultPolicy policy(false);
   Goal goal;
   const ScalingConfig config = default_scaling_config();
   GuestRates rates;

@@ -31,7 +31,7 @@ inline SourceFactory every_generator(std::uint64_t seed) {
 }
 
 inline PolicyFactory default_policies() {
-  return []() -> Result<std::unique_ptr<Policy>> { return std::unique_ptr<Policy>(std::make_unique<policy_default::DefaultPolicy>()); };
+  return []() -> Result<std::unique_ptr<Policy>> { return std::unique_ptr<Policy>(std::make_unique<policy_default::DefaultPolicy>(false)); };
 }
 
 }  // namespace neonvm::simulate
