@@ -10,7 +10,15 @@ constexpr std::size_t kept_looks = 64;
 constexpr Duration burst = std::chrono::milliseconds(150);
 constexpr Duration shortest_span = std::chrono::milliseconds(20);
 
-Bytes bytes(double value) { return Bytes{value <= 0 ? 0 : static_cast<std::uint64_t>(value)}; }
+// More than any guest has: what is above comes from a broken source.
+constexpr Bytes most{std::uint64_t{1} << 52};
+// Whole numbers up to here are exact in a double.
+constexpr Bytes exact{std::uint64_t{1} << 53};
+
+Bytes bytes(double value) {
+  if (!(value > 0)) return {};
+  return value >= static_cast<double>(exact.value) ? exact : Bytes{static_cast<std::uint64_t>(value)};
+}
 
 std::string in_mib(Bytes b) { return std::to_string((b.value + mib / 2) / mib) + " MiB"; }
 
@@ -18,17 +26,26 @@ Bytes less(Bytes a, Bytes b) { return Bytes{a.value > b.value ? a.value - b.valu
 
 }  // namespace
 
-GuestConsent::GuestConsent(ConsentSettings settings) : settings_(settings) {}
+GuestConsent::GuestConsent(ConsentSettings settings) : settings_(settings) {
+  const bool threshold_is_sane = settings_.threshold > 0 && settings_.threshold <= 1;
+  if (!threshold_is_sane) settings_.threshold = ConsentSettings{}.threshold, ++corrections_.size;
+}
+
+Bytes GuestConsent::sane(Bytes size) {
+  if (size > most) ++corrections_.size;
+  return std::min(size, most);
+}
 
 void GuestConsent::sampled(const GuestSample& sample) {
   if (!is_known(sample.memory_total) || !is_known(sample.memory_available)) return;
+  if (!looks_.empty() && sample.at < looks_.back().at) return void(++corrections_.clock);
   Look look;
   look.at = sample.at;
-  look.total = sample.memory_total;
-  look.available = std::min(sample.memory_available, sample.memory_total);
+  look.total = sane(sample.memory_total);
+  look.available = std::min(sane(sample.memory_available), look.total);
   look.used = less(look.total, look.available);
   if (is_known(sample.swap_total) && is_known(sample.swap_free))
-    look.used.value += less(sample.swap_total, sample.swap_free).value;
+    look.used = look.used + less(sane(sample.swap_total), sample.swap_free);
   look.refaults = sample.refaults;
   look.stalled = is_known(sample.memory.some) ? sample.memory.some : sample.memory.some_avg10 / 100;
   looks_.push_back(look);
@@ -36,18 +53,19 @@ void GuestConsent::sampled(const GuestSample& sample) {
 }
 
 void GuestConsent::cgroup_sampled(Bytes anonymous, Instant at) {
-  anonymous_.push_back({at, anonymous});
+  if (!anonymous_.empty() && at < anonymous_.back().at) return void(++corrections_.clock);
+  anonymous_.push_back({at, sane(anonymous)});
   while (anonymous_.size() > settings_.averaged) anonymous_.pop_front();
 }
 
 void GuestConsent::size_told(Bytes memory, Instant at) {
-  told_ = memory;
+  told_ = sane(memory);
   told_at_ = at;
 }
 
 void GuestConsent::kernel_keeps(Bytes memory) { kept_ = memory; }
 
-void GuestConsent::working_set_reported(Bytes memory) { working_set_ = memory; }
+void GuestConsent::working_set_reported(Bytes memory) { working_set_ = sane(memory); }
 
 void GuestConsent::wished(const MemoryWish& wish, Instant at) {
   wished_ = wish.memory;
@@ -110,7 +128,7 @@ std::optional<Bytes> GuestConsent::cgroup_floor() const {
   for (const Anonymous& a : anonymous_) sum += a.bytes.value;
   const Bytes needed{sum / anonymous_.size() + settings_.buffer.value};
   Bytes usable = bytes(std::ceil(static_cast<double>(needed.value) / settings_.threshold));
-  while (usage_threshold(usable, settings_) < needed) ++usable.value;
+  while (usable < exact && usage_threshold(usable, settings_) < needed) ++usable.value;
   return Bytes{usable.value + settings_.kernel_reserve.value};
 }
 

@@ -20,6 +20,7 @@
 #include <optional>
 #include <string>
 
+#include "core/decide/corrections.hpp"
 #include "core/model/instant.hpp"
 #include "core/model/metrics.hpp"
 #include "core/model/resources.hpp"
@@ -67,8 +68,8 @@ class GuestConsent {
   explicit GuestConsent(ConsentSettings settings = {});
 
   // Events. Samples may come at any pace; at least one each 250 ms while MemAvailable is below half of MemTotal lets a
-  // guest that allocates 256 MiB/s be served in time. `at` must not go back; a sample without MemTotal or MemAvailable
-  // is passed over.
+  // guest that allocates 256 MiB/s be served in time. A sample from before the last one, or without MemTotal or
+  // MemAvailable, is passed over; sizes of 4 PiB and more count as 4 PiB.
   void sampled(const GuestSample& sample);
   void cgroup_sampled(Bytes anonymous, Instant at);
   // The host said what the VM has (TellGrown), or we consented to a size.
@@ -91,6 +92,7 @@ class GuestConsent {
   [[nodiscard]] double growth() const;
   // What the VM has: the size that we were told if MemTotal agrees with it, else what MemTotal lets us think.
   [[nodiscard]] std::optional<Bytes> size() const;
+  [[nodiscard]] const Corrections& corrections() const { return corrections_; }
 
  private:
   struct Look {
@@ -103,6 +105,7 @@ class GuestConsent {
     Bytes bytes;
   };
 
+  [[nodiscard]] Bytes sane(Bytes size);
   [[nodiscard]] Bytes size_of(Bytes mem_total) const;
   [[nodiscard]] Bytes room_after(Bytes used) const;
   [[nodiscard]] double rate_since(Duration back) const;
@@ -121,6 +124,7 @@ class GuestConsent {
   Instant told_at_{};
   std::optional<Instant> wished_at_;
   Bytes wished_{0};
+  Corrections corrections_;
 };
 
 // Upstream's formulas (guest.md 3.8), for the monitor's protocol v1 and the file-cache hook.

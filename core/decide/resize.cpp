@@ -165,9 +165,9 @@ std::uint32_t cpus_for(const MachineShape& shape, MilliCpu asked) {
 }
 
 Bytes pluggable_for(const MachineShape& shape, Bytes total) {
-  const Bytes above = total - shape.base_memory;
-  const Bytes limit = round_down(shape.pluggable_memory, shape.memory_block.value);
-  return std::min(round_up(above, shape.memory_block.value), limit);
+  const std::uint64_t block = std::max<std::uint64_t>(shape.memory_block.value, 1);
+  const Bytes limit = round_down(shape.pluggable_memory, block);
+  return round_up(std::min(total - shape.base_memory, limit), block);
 }
 
 Bytes total_for(const MachineShape& shape, Bytes plugged) { return shape.base_memory + plugged; }

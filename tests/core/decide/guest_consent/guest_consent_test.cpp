@@ -231,3 +231,29 @@ TEST_CASE("laws of a guest's consent") {
   });
   REQUIRE(held);
 }
+
+TEST_CASE("samples that cannot be true are put right or passed over, counted, and give nothing away") {
+  const Bytes huge{~std::uint64_t{0}};
+  GuestConsent g = idle(500_mib);
+  g.sampled(sample(0.5, 2000_mib, 1900_mib));
+  CHECK(g.corrections().clock == 1);
+  CHECK_FALSE(g.consent(memory(400_mib), at(1)).ok);
+  g.working_set_reported(huge);
+  CHECK_FALSE(g.consent(memory(1900_mib), at(1)).ok);
+  g.working_set_reported({});
+  g.cgroup_sampled(huge, at(1));
+  g.cgroup_sampled(huge, at(1));
+  g.cgroup_sampled(huge, at(0.1));
+  CHECK_FALSE(g.consent(memory(1900_mib), at(1)).ok);
+  CHECK(g.corrections().clock == 2);
+  CHECK(g.corrections().size == 3);
+  GuestConsent mad;
+  mad.sampled(sample(0, huge, {}));
+  mad.sampled(sample(1, 1_mib, huge));
+  mad.sampled(sample(2, huge, {}));
+  CHECK_FALSE(mad.consent(memory(1900_mib), at(2)).ok);
+  CHECK_FALSE(mad.wish(at(20)).has_value());
+  ConsentSettings settings;
+  settings.threshold = 0;
+  CHECK(GuestConsent(settings).corrections().size == 1);
+}

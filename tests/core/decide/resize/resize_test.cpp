@@ -210,3 +210,16 @@ TEST_CASE("any machine that does what it is told reaches any size, and then rest
   });
   CHECK(held);
 }
+
+TEST_CASE("sizes and shapes beyond all bounds lead to the nearest that the machine can have") {
+  MachineShape shape = shape_with(CpuScalingMode::sysfs);
+  const Bytes huge{~std::uint64_t{0}};
+  CHECK(pluggable_for(shape, huge) == shape.pluggable_memory);
+  CHECK(cpus_for(shape, MilliCpu{~0u}) == 8);
+  shape.memory_block = {};
+  shape.max_cpus = 0;
+  CHECK(pluggable_for(shape, Bytes{gib}) == Bytes{512 * mib});
+  CHECK(cpus_for(shape, MilliCpu{~0u}) == 1);
+  shape.pluggable_memory = huge;
+  CHECK(pluggable_for(shape, huge) == huge - shape.base_memory);
+}
