@@ -10,6 +10,9 @@ namespace {
 using Json = nlohmann::json;
 using Argv = std::vector<std::string>;
 
+// A reset ends QEMU and is told as a reset; a panic is told by pvpanic and then ends it.
+constexpr const char* ends = "reboot=shutdown,shutdown=poweroff,panic=shutdown";
+
 void add(Argv& argv, std::initializer_list<std::string> words) { argv.insert(argv.end(), words); }
 
 std::string text(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
@@ -26,8 +29,7 @@ void add_identity(Argv& argv, const MachineSpec& spec) {
 void add_hardening(Argv& argv) {
   add(argv, {"-nodefaults", "-no-user-config", "-display", "none", "-only-migratable", "-msg", "timestamp=on"});
   add(argv, {"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"});
-  // A reset ends QEMU and is told as a reset; a panic is told by pvpanic and then ends it.
-  add(argv, {"-action", "reboot=shutdown,shutdown=poweroff,panic=shutdown"});
+  add(argv, {"-action", ends});
 }
 
 void add_board(Argv& argv, const MachineSpec& spec, const LaunchFacts& facts, const Settings& settings) {
@@ -49,33 +51,42 @@ void add_memory(Argv& argv, const MachineSpec& spec, const LaunchFacts& facts, c
     size += ",slots=1,maxmem=" + number((base + spec.pluggable_memory).value / kib) + "K";
   }
   add(argv, {"-m", size, "-object", backend + ",id=ram0,size=" + number(base.value)});
+}
+
+void add_pluggable_memory(Argv& argv, const MachineSpec& spec, const Settings& settings) {
   if (spec.pluggable_memory.value == 0) return;
+  const std::string backend = settings.memory_backend == "memfd" ? "memory-backend-memfd" : "memory-backend-ram";
   add(argv, {"-object", backend + ",id=vmem0,reserve=off,size=" + number(spec.pluggable_memory.value)});
   add(argv, {"-device", std::string("virtio-mem-pci,id=") + memory_device_id + ",memdev=vmem0,block-size=" +
                             number(spec.memory_block.value) + ",requested-size=" +
                             number(round_up(spec.plugged_at_start, spec.memory_block.value).value)});
 }
 
-void add_monitors(Argv& argv) {
-  add(argv, {"-chardev", "socket,id=monitor,fd=" + number(monitor_fd) + ",server=on,wait=off"});
+// Where QEMU listens: a descriptor that it inherits, or a path that it makes.
+struct Listeners {
+  std::string monitor, oob_monitor, guest, console;
+};
+
+void add_monitors(Argv& argv, const Listeners& at) {
+  add(argv, {"-chardev", "socket,id=monitor," + at.monitor + ",server=on,wait=off"});
   add(argv, {"-mon", "chardev=monitor,mode=control"});
   // A second one, so that somebody can look while the first is held, and for out-of-band commands.
-  add(argv, {"-chardev", "socket,id=monitor-oob,fd=" + number(oob_monitor_fd) + ",server=on,wait=off"});
+  add(argv, {"-chardev", "socket,id=monitor-oob," + at.oob_monitor + ",server=on,wait=off"});
   add(argv, {"-mon", "chardev=monitor-oob,mode=control"});
 }
 
-void add_serial(Argv& argv, const MachineSpec& spec) {
+void add_serial(Argv& argv, const MachineSpec& spec, const Listeners& at) {
   const std::string log =
       spec.console_log.empty() ? "" : ",logfile=" + escape_commas(spec.console_log) + ",logappend=on";
   if (!spec.console_socket.empty()) {
-    add(argv, {"-chardev", "socket,id=console,fd=" + number(console_fd) + ",server=on,wait=off" + log});
+    add(argv, {"-chardev", "socket,id=console," + at.console + ",server=on,wait=off" + log});
   } else {
     add(argv, {"-chardev", "null,id=console" + log});
   }
   add(argv, {"-serial", "chardev:console"});
   if (spec.guest_socket.empty()) return;
   add(argv, {"-device", "virtio-serial-pci,id=serial0"});
-  add(argv, {"-chardev", "socket,id=guest,fd=" + number(guest_fd) + ",server=on,wait=off"});
+  add(argv, {"-chardev", "socket,id=guest," + at.guest + ",server=on,wait=off"});
   add(argv, {"-device", "virtserialport,id=guestport,bus=serial0.0,nr=1,chardev=guest,name=tech.neon.guest.0"});
 }
 
@@ -184,16 +195,12 @@ Status check(const MachineSpec& spec) {
   return check_disks(spec);
 }
 
-Result<std::vector<std::string>> command_line(const MachineSpec& spec, const LaunchFacts& facts,
-                                              const Settings& settings) {
-  if (auto valid = check(spec); !valid) return valid.error();
-  Argv argv{facts.binary};
-  add_identity(argv, spec);
-  add_hardening(argv);
-  add_board(argv, spec, facts, settings);
-  add_memory(argv, spec, facts, settings);
-  add_monitors(argv);
-  add_serial(argv, spec);
+namespace {
+// All that hangs on the board, and what is the same whoever starts QEMU.
+void add_devices(Argv& argv, const MachineSpec& spec, const Settings& settings, const Listeners& at) {
+  add_pluggable_memory(argv, spec, settings);
+  add_monitors(argv, at);
+  add_serial(argv, spec, at);
   add_small_devices(argv);
   for (const MachineDisk& disk : spec.disks) add_disk(argv, disk, &disk == spec.disks.data());
   std::size_t index = 0;
@@ -202,7 +209,35 @@ Result<std::vector<std::string>> command_line(const MachineSpec& spec, const Lau
     ++index;
   }
   add_boot(argv, spec);
+}
+
+std::string inherited(int fd) { return "fd=" + number(static_cast<std::uint64_t>(fd)); }
+std::string made(const std::string& path) { return "path=" + escape_commas(path); }
+}  // namespace
+
+Result<std::vector<std::string>> command_line(const MachineSpec& spec, const LaunchFacts& facts,
+                                              const Settings& settings) {
+  if (auto valid = check(spec); !valid) return valid.error();
+  Argv argv{facts.binary};
+  add_identity(argv, spec);
+  add_hardening(argv);
+  add_board(argv, spec, facts, settings);
+  add_memory(argv, spec, facts, settings);
+  add_devices(argv, spec, settings,
+              {inherited(monitor_fd), inherited(oob_monitor_fd), inherited(guest_fd), inherited(console_fd)});
   if (spec.incoming) add(argv, {"-S", "-incoming", "defer"});
+  argv.insert(argv.end(), spec.extra_args.begin(), spec.extra_args.end());
+  return argv;
+}
+
+Result<std::vector<std::string>> passed_through(const MachineSpec& spec, const Settings& settings,
+                                                const std::string& monitor, const std::string& oob_monitor) {
+  if (auto valid = check(spec); !valid) return valid.error();
+  Argv argv;
+  if (!spec.uuid.empty()) add(argv, {"-uuid", spec.uuid});
+  add(argv, {"-only-migratable", "-action", ends});
+  add_devices(argv, spec, settings, {made(monitor), made(oob_monitor), made(spec.guest_socket), made(spec.console_socket)});
+  if (spec.incoming) add(argv, {"-incoming", "defer"});
   argv.insert(argv.end(), spec.extra_args.begin(), spec.extra_args.end());
   return argv;
 }

@@ -40,6 +40,11 @@ Status check(const MachineSpec& spec);
 Result<std::vector<std::string>> command_line(const MachineSpec& spec, const LaunchFacts& facts,
                                               const Settings& settings);
 
+// For somebody who makes the board, the base memory and the sandbox himself (libvirt): the rest, with sockets that QEMU
+// makes at these paths. They, the guest's and the console's are at most 107 characters long.
+Result<std::vector<std::string>> passed_through(const MachineSpec& spec, const Settings& settings,
+                                                const std::string& monitor, const std::string& oob_monitor);
+
 // Under TCG a RAM block of a multiple of 256 KiB loses writes of a busy guest in a live migration (lab-virt.md 0.1):
 // so it gets 8 KiB more there.
 Bytes base_memory_for(Bytes wanted, bool kvm);

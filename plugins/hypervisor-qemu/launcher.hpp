@@ -17,6 +17,7 @@
 #include "core/model/instant.hpp"
 #include "core/model/machine.hpp"
 #include "core/model/result.hpp"
+#include "plugins/hypervisor-qemu/command_line.hpp"
 #include "plugins/hypervisor-qemu/settings.hpp"
 #include "plugins/hypervisor-qemu/unique_fd.hpp"
 #include "plugins/hypervisor-qemu/watched_process.hpp"
@@ -27,14 +28,14 @@ class Launcher {
  public:
   virtual ~Launcher() = default;
   // Starts QEMU; it may still end because of what it does not like, see last_words().
-  virtual Result<std::shared_ptr<WatchedProcess>> launch(const MachineSpec& spec, const std::vector<std::string>& argv,
+  virtual Result<std::shared_ptr<WatchedProcess>> launch(const MachineSpec& spec, const LaunchFacts& facts,
                                                          Deadline deadline) = 0;
   // The QEMU that lives in spec.run_dir.
   virtual Result<std::shared_ptr<WatchedProcess>> find(const MachineSpec& spec, Deadline deadline) = 0;
 };
 
-std::unique_ptr<Launcher> make_process_launcher();
-// The one that the settings name.
+std::unique_ptr<Launcher> make_process_launcher(const Settings& settings = {});
+// The one that the settings name, of those that this plugin has: libvirt is a plugin of its own (libvirt_plugin.cpp).
 Result<std::unique_ptr<Launcher>> make_launcher(const Settings& settings);
 
 struct RunDir {

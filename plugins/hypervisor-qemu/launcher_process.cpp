@@ -48,6 +48,8 @@ Result<Inheritance> prepare(const MachineSpec& spec) {
   // The lock first: nothing of a live machine may be touched.
   auto lock = take_lock(paths.lock);
   if (!lock) return lock.error().at("a machine lives in " + spec.run_dir);
+  // One that libvirt owns has no lock here, and a monitor that answers.
+  if (connect_to(paths.oob_monitor)) return Error{Code::already_exists, "a machine lives in " + spec.run_dir};
   all.lock.reset(::fcntl(lock->get(), F_DUPFD_CLOEXEC, 32));
   if (::ftruncate(all.lock.get(), 0) != 0) return Error{Code::internal, paths.lock + ": " + std::strerror(errno)};
   struct Wanted {
@@ -152,9 +154,14 @@ std::vector<std::string> environment() {
 
 class ProcessLauncher final : public Launcher {
  public:
-  Result<std::shared_ptr<WatchedProcess>> launch(const MachineSpec& spec, const std::vector<std::string>& argv,
+  explicit ProcessLauncher(Settings settings) : settings_(std::move(settings)) {}
+
+  Result<std::shared_ptr<WatchedProcess>> launch(const MachineSpec& spec, const LaunchFacts& facts,
                                                  Deadline deadline) override;
   Result<std::shared_ptr<WatchedProcess>> find(const MachineSpec& spec, Deadline deadline) override;
+
+ private:
+  const Settings settings_;
 };
 
 // Ends when the child has exec'ed (the pipe closes) or says why it could not.
@@ -169,9 +176,10 @@ Status await_exec(int pipe, const std::string& program, Deadline deadline) {
   return Error{code, "cannot start " + program + ": " + std::strerror(error)};
 }
 
-Result<std::shared_ptr<WatchedProcess>> ProcessLauncher::launch(const MachineSpec& spec,
-                                                                const std::vector<std::string>& argv,
+Result<std::shared_ptr<WatchedProcess>> ProcessLauncher::launch(const MachineSpec& spec, const LaunchFacts& facts,
                                                                 Deadline deadline) {
+  auto argv = command_line(spec, facts, settings_);
+  if (!argv) return argv.error();
   auto inheritance = prepare(spec);
   if (!inheritance) return inheritance.error();
   std::array<int, 2> ends{};
@@ -180,7 +188,7 @@ Result<std::shared_ptr<WatchedProcess>> ProcessLauncher::launch(const MachineSpe
   UniqueFd write_end(::fcntl(ends[1], F_DUPFD_CLOEXEC, 32));
   ::close(ends[1]);
 
-  std::vector<std::string> words = argv, env_words = environment();
+  std::vector<std::string> words = *argv, env_words = environment();
   const auto arguments = pointers(words), env = pointers(env_words);
   const pid_t child = ::fork();
   if (child < 0) return Error{Code::out_of_capacity, std::string("fork: ") + std::strerror(errno)};
@@ -188,7 +196,7 @@ Result<std::shared_ptr<WatchedProcess>> ProcessLauncher::launch(const MachineSpe
     become_qemu(*inheritance, spec.run_dir.c_str(), arguments.data(), env.data(), write_end.get());
   }
   write_end.reset();
-  const auto started = await_exec(read_end.get(), argv[0], deadline);
+  const auto started = await_exec(read_end.get(), argv->front(), deadline);
   // Of a child that could not exec there is perhaps no start time any more; it is reaped all the same.
   auto process = WatchedProcess::adopt(identify(child).value_or(ProcessId{child, 0}));
   if (started) return process;
@@ -205,11 +213,13 @@ Result<std::shared_ptr<WatchedProcess>> ProcessLauncher::find(const MachineSpec&
 }
 }  // namespace
 
-std::unique_ptr<Launcher> make_process_launcher() { return std::make_unique<ProcessLauncher>(); }
+std::unique_ptr<Launcher> make_process_launcher(const Settings& settings) {
+  return std::make_unique<ProcessLauncher>(settings);
+}
 
 Result<std::unique_ptr<Launcher>> make_launcher(const Settings& settings) {
-  if (settings.owner == Owner::process) return make_process_launcher();
-  return Error{Code::unsupported, "this build owns QEMU as a process only"};
+  if (settings.owner == Owner::process) return make_process_launcher(settings);
+  return Error{Code::unsupported, "qemu plugin: owner = \"libvirt\" needs the plugin \"libvirt\": choose it as the hypervisor"};
 }
 
 }  // namespace neonvm::qemu

@@ -96,10 +96,8 @@ Result<std::unique_ptr<Machine>> QemuHypervisor::start(const MachineSpec& spec, 
   if (auto there = check_files(spec); !there) return there.error();
   auto facts = facts_for(spec, deadline);
   if (!facts) return facts.error();
-  auto argv = command_line(spec, *facts, settings_);
-  if (!argv) return argv.error();
   const std::uint64_t log_start = file_size(paths.log);
-  auto process = launcher_->launch(spec, *argv, deadline);
+  auto process = launcher_->launch(spec, *facts, deadline);
   if (!process) return process.error();
   return hold(spec, *process, std::move(*holder), log_start, deadline);
 }

@@ -16,7 +16,7 @@ constexpr Duration dying = std::chrono::seconds(1);
 bool says_ended(const Error& error) { return error.code == Code::not_found || error.code == Code::unavailable; }
 
 // The order of `facts` in begin().
-enum Fact : std::size_t { kvm_fact, type_fact, fact_count };
+enum Fact : std::size_t { kvm_fact, type_fact, memory_fact };
 }  // namespace
 
 QemuMachine::QemuMachine(Hold hold, const Settings& settings)
@@ -31,7 +31,8 @@ QemuMachine::~QemuMachine() { link_.close(); }
 
 Status QemuMachine::begin(Deadline deadline) {
   if (auto connected = link_.connect(deadline); !connected) return connected;
-  const std::vector<QmpCommand> facts{plain("query-kvm"), qom_get("/machine", "type")};
+  const std::vector<QmpCommand> facts{plain("query-kvm"), qom_get("/machine", "type"),
+                                      plain("query-memory-size-summary")};
   const auto answers = link_.execute_all(facts, deadline);
   for (const auto& answer : answers) {
     if (!answer) return answer.error();
@@ -40,6 +41,9 @@ Status QemuMachine::begin(Deadline deadline) {
   auto type = read_machine_type(*answers[type_fact]);
   if (!kvm) return kvm.error();
   if (!type) return type.error();
+  const auto base = read_base_memory(*answers[memory_fact]);
+  if (!base) return base.error();
+  base_loses_writes_ = !*kvm && *base != base_memory_for(*base, *kvm);
   if (*kvm) cpus_.unplug_is_safe();
   const QmpGreeting greeting = link_.greeting();
   const std::lock_guard lock(mutex_);
@@ -182,12 +186,13 @@ Result<std::string> QemuMachine::listen(const MachineState& replay, Deadline dea
 }
 
 // TCG forgets writes to a RAM block whose size is a multiple of 256 KiB while it is copied. The base memory is made odd
-// for that; a virtio-mem block cannot be. What is plugged there is copied while the VM stands still.
+// for that where we start QEMU; a virtio-mem block cannot be. Then the copy is made while the VM stands still.
 Result<bool> QemuMachine::loses_writes(Deadline deadline) {
   {
     const std::lock_guard lock(mutex_);
     if (last_state_.accelerator != "tcg") return false;
   }
+  if (base_loses_writes_) return true;
   auto memory = memory_.state(Duration::zero(), deadline);
   if (!memory) return memory.error();
   return memory->actual.value > 0;

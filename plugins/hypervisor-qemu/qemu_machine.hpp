@@ -72,6 +72,7 @@ class QemuMachine final : public Machine {
   MachinePhase end_ = MachinePhase::gone;  // what inspect() says after the end
   std::string stop_reason_;                // of the next STOP: an I/O error
   std::string end_reason_;
+  bool base_loses_writes_ = false;         // set by begin()
   std::atomic<bool> came_by_migration_{false};
   EventQueue events_;
   MonitorLink link_;                       // its thread uses everything here: closed first

@@ -1,33 +1,26 @@
 #include "tests/plugins/hypervisor-qemu/real_qemu.hpp"
 
 #include <csignal>
-#include <stdexcept>
 
-#include "plugins/hypervisor-qemu/clock.hpp"
-#include "plugins/hypervisor-qemu/launcher.hpp"
 #include "plugins/hypervisor-qemu/qemu_hypervisor.hpp"
 
 namespace neonvm::qemu {
 
-RealQemu::RealQemu(const Settings& settings) {
-  auto launcher = make_launcher(settings);
-  if (!launcher) throw std::runtime_error(launcher.error().message);
-  door_ = std::make_unique<QemuHypervisor>(settings, std::move(*launcher));
-}
+RealQemu::RealQemu(const Settings& settings) : RealQemu(settings, make_process_launcher(settings)) {}
+
+RealQemu::RealQemu(const Settings& settings, std::unique_ptr<Launcher> launcher)
+    : door_(std::make_unique<QemuHypervisor>(settings, std::move(launcher))) {}
 
 RealQemu::~RealQemu() {
-  for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) {
-    const auto holder = lock_holder(RunDir(entry.path().string()).lock);
-    const auto process = holder && *holder ? WatchedProcess::find(**holder) : nullptr;
-    if (!process) continue;
-    process->signal(SIGKILL);
-    process->wait_end(clock_now() + std::chrono::seconds(10));
+  for (const auto& [run_dir, spec] : made_) {
+    if (auto left = door_->attach(spec, contracts::in_time())) (void)(*left)->kill(contracts::in_time());
   }
 }
 
 MachineSpec RealQemu::machine(const std::string& name, const std::string& vm) {
   MachineSpec spec = support::tiny_machine(vm, folder() + "/" + name);
   spec.accelerator = Accelerator::tcg;
+  made_[spec.run_dir] = spec;
   return spec;
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "plugins/hypervisor-qemu/launcher.hpp"
 #include "plugins/hypervisor-qemu/settings.hpp"
 #include "tests/core/ports/hypervisor_contract.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -17,6 +18,7 @@ namespace neonvm::qemu {
 class RealQemu {
  public:
   explicit RealQemu(const Settings& settings = {});
+  RealQemu(const Settings& settings, std::unique_ptr<Launcher> launcher);
   ~RealQemu();
 
   [[nodiscard]] Hypervisor& door() const { return *door_; }
@@ -30,7 +32,8 @@ class RealQemu {
  private:
   TempDir folder_;
   std::unique_ptr<Hypervisor> door_;
-  std::map<std::string, support::TinyGuest> guests_;  // by run_dir
+  std::map<std::string, MachineSpec> made_;           // by run_dir
+  std::map<std::string, support::TinyGuest> guests_;
 };
 
 contracts::HypervisorUnderTest contract_over(std::shared_ptr<RealQemu> qemu);
