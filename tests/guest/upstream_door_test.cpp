@@ -148,10 +148,12 @@ TEST_CASE("more memory is asked for at most once a second, by odd ids from 3") {
   CHECK(desk.door.request_upscale());
   REQUIRE(desk.loop.run_until([&] { return desk.agents[0].got.size() == 2; }));
   CHECK(desk.agents[0].got[1] == R"({"type":"UpscaleRequest","id":3})");
+  desk.ask<monitor::HealthCheck>({2, monitor::HealthCheck{}});  // what comes next is the answer to this
+  CHECK(desk.agents[0].got.size() == 3);
   desk.clock.advance(1s);
   CHECK(desk.door.request_upscale());
-  REQUIRE(desk.loop.run_until([&] { return desk.agents[0].got.size() == 3; }));
-  CHECK(desk.agents[0].got[2] == R"({"type":"UpscaleRequest","id":5})");
+  REQUIRE(desk.loop.run_until([&] { return desk.agents[0].got.size() == 4; }));
+  CHECK(desk.agents[0].got[3] == R"({"type":"UpscaleRequest","id":5})");
 }
 
 TEST_CASE("a cgroup above upstream's threshold asks by itself") {
