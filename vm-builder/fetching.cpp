@@ -15,11 +15,13 @@ namespace {
 // Files newer than this get this time, so that a second build gives the same bytes.
 constexpr const char* usual_epoch = "1735689600";  // 2025-01-01
 
-// How mmdebstrap may own what it unpacks: as root; in a user namespace, if this user has numbers to map; else pretended.
-std::string debian_mode() {
+// How mmdebstrap may own what it unpacks: as root; in a user namespace, if this user has numbers to map; else pretended,
+// without running anything in the new root when nothing there needs to be configured.
+std::string debian_mode(const std::string& variant) {
   if (::geteuid() == 0) return "root";
   auto mapped = run_program({"unshare", "--user", "--map-auto", "--map-root-user", "true"});
-  return mapped && mapped->status == 0 ? "unshare" : "fakechroot";
+  if (mapped && mapped->status == 0) return "unshare";
+  return variant == "extract" ? "chrootless" : "fakechroot";
 }
 
 std::string dockerfile_of(const Spec& spec, const std::string& base) {
@@ -64,7 +66,7 @@ Result<std::string> fetch_debian(const SourceRequest& request, Steps& steps) {
     }
     packages += (packages.empty() ? "" : ",") + each;
   }
-  const std::string tar = request.work + "/debian.tar", mode = debian_mode();
+  const std::string tar = request.work + "/debian.tar", mode = debian_mode(request.variant);
   steps.begin("unpacking Debian packages: " + packages, 0);
   if (mode == "fakechroot") steps.say("no user namespace with numbers of its own here: unpacking under fakechroot, which is slower");
   std::vector<std::string> argv = {"mmdebstrap", "--quiet", "--mode=" + mode, "--variant=" + request.variant,
@@ -72,8 +74,9 @@ Result<std::string> fetch_debian(const SourceRequest& request, Steps& steps) {
                                    "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/doc/*",
                                    "--dpkgopt=path-exclude=/usr/share/locale/*", request.suite, tar};
   if (!request.mirror.empty()) argv.push_back(request.mirror);
+  if (mode == "chrootless") argv.insert(argv.begin(), "fakeroot");
   const char* epoch = std::getenv("SOURCE_DATE_EPOCH");
-  auto done = must_run(argv, mode == "fakechroot" ? "mmdebstrap fakechroot fakeroot" : "mmdebstrap",
+  auto done = must_run(argv, "mmdebstrap fakechroot fakeroot",
                        {{"SOURCE_DATE_EPOCH", epoch == nullptr ? usual_epoch : epoch}, {"TMPDIR", request.work}});
   if (!done) return done.error();
   return tar;
