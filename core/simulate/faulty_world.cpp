@@ -100,7 +100,7 @@ class FaultyWorld final : public World, public Mischief {
     std::vector<decide::Booking> world;
     for (const auto& [holder, booking] : node.ledger().bookings()) {
       decide::Booking seen = booking;
-      const auto vm = std::find_if(node.vms().begin(), node.vms().end(), [&](const auto& each) { return each->holder() == holder; });
+      const auto vm = std::find_if(node.vms().begin(), node.vms().end(), [&name = holder](const auto& each) { return each->holder() == name; });
       if (vm != node.vms().end()) {
         seen.granted = (*vm)->asked();
         seen.actual = (*vm)->actual();
