@@ -82,7 +82,8 @@ Result<std::string> ErofsLayout::attributes(std::size_t index) const {
   const Inode& inode = *files_.all()[index].inode;
   std::string entries;
   for (const auto& [name, value] : inode.xattrs) {
-    const auto* known = std::find_if(std::begin(prefixes), std::end(prefixes), [&](const auto& each) { return name.starts_with(each.first); });
+    const auto* known = std::find_if(std::begin(prefixes), std::end(prefixes),
+                                     [&name = name](const auto& each) { return name.starts_with(each.first); });
     const std::string rest = known == std::end(prefixes) ? name : name.substr(std::string_view(known->first).size());
     if (known == std::end(prefixes) || rest.size() > 255 || value.size() > 65535) {
       return Error{Code::invalid_argument, in_quotes(files_.path(index)) + ": erofs cannot hold the extended attribute " + in_quotes(name)};

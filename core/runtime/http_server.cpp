@@ -107,7 +107,7 @@ struct HttpServer::Impl {
 };
 
 HttpServer::HttpServer(Loop& loop, HttpServerOptions options)
-    : impl_(std::make_shared<Impl>(std::make_shared<HttpCore>(loop, std::move(options)))) {}
+    : impl_(std::make_shared<Impl>(Impl{std::make_shared<HttpCore>(loop, std::move(options))})) {}
 
 HttpServer::~HttpServer() { impl_->core->close(); }
 
