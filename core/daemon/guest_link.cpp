@@ -106,6 +106,8 @@ void GuestLink::line(std::string_view text) {
   if (auto* sample = std::get_if<wire::SampleMessage>(&*message)) {
     sample->sample.at = heard_;
     callbacks_.sample(std::move(*sample));
+  } else if (auto* ended = std::get_if<wire::WorkloadEnded>(&*message)) {
+    if (callbacks_.workload_ended) callbacks_.workload_ended(*ended);
   } else if (auto* want = std::get_if<wire::WantMemory>(&*message)) {
     callbacks_.want(*want);
   } else if (auto* answer = std::get_if<wire::Reply>(&*message)) {

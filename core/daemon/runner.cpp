@@ -74,6 +74,7 @@ Runner::Runner(runtime::Loop& loop, Hypervisor& hypervisor, RunnerSettings setti
     log_info("runner", "the guest asks for memory", {{"vm", report_.vm}, {"memory", to_string(want.memory)}, {"why", want.why}});
     if (audience_) audience_->want({want.memory, want.why});
   };
+  callbacks.workload_ended = [this](const wire::WorkloadEnded& news) { workload_ended(news); };
   callbacks.data = [this](const wire::StreamData& data) { if (audience_) audience_->guest_data(data); };
   callbacks.ack = [this](const wire::Ack& ack) { if (audience_) audience_->guest_ack(ack); };
   guest_ = std::make_unique<GuestLink>(loop_, settings_.machine.guest_socket, std::move(callbacks));
@@ -150,6 +151,7 @@ void Runner::happened(const MachineEvent& event) {
     case MachineEventKind::shutdown_requested: break;
     case MachineEventKind::powered_off:
       report_.phase = MachinePhase::shut_down;
+      if (cause_.empty() && workload_) cause_ = "workload " + workload_->why, clean_ = workload_->exit_code == 0;
       if (cause_.empty()) cause_ = event.why.empty() ? "guest powered off" : event.why, clean_ = true;
       break;
     case MachineEventKind::reset: cause_ = "guest rebooted", clean_ = false; break;
@@ -214,6 +216,15 @@ void Runner::guest_came(const wire::Hello& hello) {
   facts_.guest_connected = true;
   note_online(hello.cpus_online);
   drive();
+}
+
+// Told again in the guest's last moment; a restart in the guest is no end of the VM.
+void Runner::workload_ended(const wire::WorkloadEnded& news) {
+  const bool told = workload_ && workload_->starts == news.starts;
+  workload_ = news.again ? std::nullopt : std::optional<wire::WorkloadEnded>(news);
+  if (told) return;
+  log_info("runner", news.again ? "the workload ended and is started again" : "the workload ended",
+           {{"vm", report_.vm}, {"why", news.why}, {"starts", std::to_string(news.starts)}});
 }
 
 void Runner::guest_went(const std::string& why) {

@@ -77,6 +77,7 @@ class Runner {
   void end(bool success, const std::string& reason, bool vm_ended);
   void changed();
   void guest_came(const wire::Hello& hello);
+  void workload_ended(const wire::WorkloadEnded& news);
   void guest_went(const std::string& why);
   void guest_sampled(wire::SampleMessage message);
 
@@ -118,6 +119,7 @@ class Runner {
   wire::RunnerReport report_;
   std::vector<Port> forwards_;             // opened once the VM runs here
   std::string cause_;                      // what ended the machine, before `gone` comes
+  std::optional<wire::WorkloadEnded> workload_;  // it ended for good, and the guest will power off for that
   bool clean_ = false;                     // ... and whether that was a clean end
   bool ended_ = false;
   bool has_vm_ = false;                    // the VM ran here: not a target that still waits for it

@@ -73,8 +73,8 @@ struct World {
   }
 
   // Turns the loop until the condition holds; false when 10 s went by.
-  bool until(const std::function<bool()>& condition) {
-    return loop.run_until(condition, 10s);
+  bool until(const std::function<bool()>& condition, Duration limit = 10s) {
+    return loop.run_until(condition, limit);
   }
 
   wire::RunnerReply ask(const wire::RunnerBody& body) {
@@ -108,6 +108,25 @@ TEST_CASE("a runner starts its VM, hears the guest, and makes it as big as it is
 
   CHECK(world.ask(to(1000, 512 * mib, 8)).ok);
   REQUIRE(world.until([&] { return world.report().memory.actual == Bytes{512 * mib} && guest.cpus_online == 1; }));
+}
+
+TEST_CASE("a workload that failed makes a failed end of a clean power-off") {
+  for (const int code : {0, 7}) {
+    World world;
+    fakes::ScriptedGuest guest(world.runner->settings().machine.guest_socket);
+    REQUIRE(world.up());
+    wire::WorkloadEnded news;
+    news.exit_code = code;
+    news.why = "ended with code " + std::to_string(code);
+    news.starts = 1;
+    guest.send(news);
+    guest.send(news);
+    world.until([] { return false; }, 200ms);
+    world.machines->power_off(world.directory.path().string());
+    REQUIRE(world.until([&] { return world.ended.has_value(); }));
+    CHECK(world.ended->phase == (code == 0 ? RunnerPhase::succeeded : RunnerPhase::failed));
+    CHECK(world.ended->exit_reason == "workload ended with code " + std::to_string(code));
+  }
 }
 
 TEST_CASE("a size beyond what the VM was started with is refused and changes nothing") {
