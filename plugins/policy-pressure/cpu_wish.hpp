@@ -1,7 +1,7 @@
 // How many CPUs the last samples ask for.
 //
-// Demand of a sample: core/policy/demand. Grows with the newest sample, to demand / cpu-target, but by no more than one
-// CPU above the demand. Shrinks to the highest demand of the last `calm`, when that saves at least step-down.
+// Wanted in a sample: its demand (core/policy/demand), or the CPU used / cpu-target, at most one CPU more, if that is more.
+// Grows with the newest sample. Shrinks to the most that was wanted in the last `calm`, when that saves at least step-down.
 #pragma once
 
 #include "core/policy/line.hpp"

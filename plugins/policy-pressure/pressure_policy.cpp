@@ -100,7 +100,7 @@ Result<std::unique_ptr<PressurePolicy>> PressurePolicy::open(const plugin::Optio
 Status PressurePolicy::decide_into(const PolicyInput& input, Goal& goal) {
   reasons_.begin(goal);
   VmWatch& watch = watches_.at(input.vm);
-  watch.take(input, options_.calm);
+  watch.take(input, options_);
   const Resources have = policy::in_bounds(input.using_now, input);
   const double cpus = have.cpu.cpus();
   const double memory = as_double(have.memory);

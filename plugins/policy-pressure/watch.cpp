@@ -14,21 +14,25 @@ double or_zero(double figure) { return policy::is_sane(figure) ? figure : 0; }
 
 }  // namespace
 
-void VmWatch::take(const PolicyInput& input, Duration calm) {
+void VmWatch::take(const PolicyInput& input, const PressureOptions& options) {
   if (any_ && input.now < now_) *this = VmWatch();
   now_ = input.now;
   for (const GuestSample& sample : input.samples) {
     if (sample.at > input.now || (any_ && sample.at <= seen_)) continue;
     any_ = true;
     seen_ = sample.at;
-    take(sample, calm);
+    take(sample, options);
   }
   any_ = true;
 }
 
-void VmWatch::take(const GuestSample& sample, Duration calm) {
-  if (const auto wanted = policy::cpu_demand(sample)) cpu.add(sample.at, *wanted, calm);
-  take_memory(sample, calm);
+void VmWatch::take(const GuestSample& sample, const PressureOptions& options) {
+  if (const auto wanted = policy::cpu_demand(sample)) {
+    // Air for what is busy. Tasks that wait need none: one CPU each is all that they can use.
+    const double busy = std::min(sample.cpu_used / options.cpu_target, sample.cpu_used + 1);
+    cpu.add(sample.at, std::max(*wanted, busy), options.calm);
+  }
+  take_memory(sample, options.calm);
   stall.waits = policy::waits_for_memory(sample);
   stall.some = or_zero(sample.memory.some);
   stall.refaults = or_zero(sample.refaults);

@@ -25,21 +25,21 @@ struct Stall {
 class VmWatch {
  public:
   // Takes in what is new. A clock that went back begins anew.
-  void take(const PolicyInput& input, Duration calm);
+  void take(const PolicyInput& input, const PressureOptions& options);
 
   // Bytes a second that the need grew by lately; 0 when it fell.
   [[nodiscard]] double growth(Instant now) const;
   // Somebody waited for memory within `calm`.
   [[nodiscard]] bool hot(Instant now, Duration calm) const;
 
-  Track cpu, memory;
+  Track cpu, memory;       // CPUs to have, air included; bytes needed
   Turns cpu_turns, memory_turns;
   Stall stall;
   double total = 0;         // MemTotal as last told, bytes
   double cache = 0;         // file pages as last told, bytes
 
  private:
-  void take(const GuestSample& sample, Duration calm);
+  void take(const GuestSample& sample, const PressureOptions& options);
   void take_memory(const GuestSample& sample, Duration calm);
 
   struct Point {
