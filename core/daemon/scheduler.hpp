@@ -31,7 +31,7 @@ struct SchedulerSettings {
   decide::ScoreSettings score;
   decide::MoveSettings moves;
   bool move_above_watermark = true;
-  Duration confirm_within = std::chrono::seconds(20);   // longer than an agent's refresh of its permit
+  Duration confirm_within = std::chrono::seconds(35);   // longer than a permit and a write under way may be old
   Duration start_within = std::chrono::minutes(2);      // a place is kept so long for a runner that nobody sees
 };
 

@@ -130,6 +130,7 @@ class VmKeeper {
   void start_target(const PassPtr& pass, const std::string& runner);
   void order(const PassPtr& pass, const decide::MigrationStep& step);
   void end_side(const PassPtr& pass, const std::string& runner);
+  void ask_how_it_stands(const std::string& runner);
   void ordered(const PassPtr& pass, decide::MigrationDeed deed, const Result<wire::RunnerReply>& reply);
 
   // vm_keeper_size.cpp: the size of a VM that runs

@@ -126,15 +126,25 @@ void VmKeeper::order(const PassPtr& pass, const decide::MigrationStep& step) {
     case MigrationDeed::cancel_copy: body = wire::CancelMigration{}; break;
     default: body = wire::Activate{}; break;
   }
+  // What it said before knows nothing of this order: nothing is decided from it any more.
+  link->second.fresh = false;
   const bool never_ran = moving_.never_ran;
   if (step.deed == MigrationDeed::activate_target) moving_.never_ran = false;
   link->second.link->request(
       std::move(body), tools_.settings.order_limit,
-      [this, weak = std::weak_ptr(alive_), pass, deed = step.deed, never_ran](const Result<wire::RunnerReply>& reply) {
+      [this, weak = std::weak_ptr(alive_), pass, deed = step.deed, never_ran, runner = step.runner](const Result<wire::RunnerReply>& reply) {
         if (weak.expired()) return;
         if (deed == MigrationDeed::activate_target && surely_refused(reply)) moving_.never_ran = never_ran;
+        ask_how_it_stands(runner);
         ordered(pass, deed, reply);
       });
+}
+
+// The report that this brings makes the runner's word fresh again.
+void VmKeeper::ask_how_it_stands(const std::string& runner) {
+  const auto link = links_.find(runner);
+  if (link == links_.end() || !link->second.link) return;
+  link->second.link->request(wire::GetReport{}, tools_.settings.order_limit, [](const Result<wire::RunnerReply>&) {});
 }
 
 void VmKeeper::ordered(const PassPtr& pass, MigrationDeed deed, const Result<wire::RunnerReply>& reply) {
@@ -159,9 +169,12 @@ void VmKeeper::end_side(const PassPtr& pass, const std::string& runner) {
   const auto link = links_.find(runner);
   const bool up = link != links_.end() && link->second.fresh && link->second.link->is_connected();
   if (!up) return stop_runner(pass, runner, Duration::zero());
+  link->second.fresh = false;
   link->second.link->request(wire::Abandon{}, tools_.settings.order_limit,
-                             [this, weak = std::weak_ptr(alive_), pass](const Result<wire::RunnerReply>& reply) {
-                               if (!weak.expired()) ordered(pass, MigrationDeed::end_target, reply);
+                             [this, weak = std::weak_ptr(alive_), pass, runner](const Result<wire::RunnerReply>& reply) {
+                               if (weak.expired()) return;
+                               ask_how_it_stands(runner);
+                               ordered(pass, MigrationDeed::end_target, reply);
                              });
 }
 
