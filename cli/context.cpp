@@ -170,7 +170,10 @@ Result<Orchestrator*> Context::orchestrator() {
 Result<std::unique_ptr<Hypervisor>> Context::open_hypervisor() {
   auto settings = config();
   if (!settings) return settings.error();
-  return catalog().open_hypervisor((*settings)->hypervisor, {{"json", hypervisor_settings(**settings)}});
+  // Who else may own a QEMU is a plugin of its own, so that not every command loads its library.
+  const bool other = (*settings)->hypervisor == "qemu" && (*settings)->owner == "libvirt";
+  return catalog().open_hypervisor(other ? (*settings)->owner : (*settings)->hypervisor,
+                                   {{"json", hypervisor_settings(**settings)}});
 }
 
 Result<std::unique_ptr<Policy>> Context::open_policy(const std::string& name,

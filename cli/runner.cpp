@@ -51,6 +51,15 @@ void write_farewell(const std::string& run_dir, const RunnerStatus& status) {
   }
 }
 
+// It had nothing: only where it was to take hold of a predecessor's QEMU may one be left.
+RunnerStatus never_held(const daemon::RunnerSettings& settings, const Error& error) {
+  RunnerStatus status;
+  status.phase = RunnerPhase::failed;
+  status.exit_reason = error.message;
+  status.vm_ended = !settings.spec.attach_only;
+  return status;
+}
+
 // Whoever sends SIGTERM says before in stop.json how long the guest may take.
 Duration grace_from(const daemon::RunnerSettings& settings) {
   try {
@@ -75,7 +84,10 @@ Result<int> hold(Context& context, const RunnerOptions& options) {
   if (!settings) return settings.error();
   if (auto opened = open_runner_log(**config, context.globals().verbose); !opened) return opened.error();
   auto hypervisor = context.open_hypervisor();
-  if (!hypervisor) return hypervisor.error();
+  if (!hypervisor) {
+    write_farewell(settings->machine.run_dir, never_held(*settings, hypervisor.error()));
+    return hypervisor.error();
+  }
   auto endpoint = runtime::parse_endpoint(options.listen.empty() ? "unix:" + settings->machine.run_dir + "/runner.sock"
                                                                  : options.listen);
   if (!endpoint) return endpoint.error().at("--listen");

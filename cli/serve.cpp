@@ -56,6 +56,10 @@ class ControlPlane {
       : context_(context), config_(config), parts_(parts), options_(std::move(options)) {}
 
   Status open() {
+    // Told now, and not by every runner.
+    if (parts_.controller) {
+      if (auto hypervisor = context_.open_hypervisor(); !hypervisor) return hypervisor.error();
+    }
     auto orchestrator = parts_.controller ? context_.open_supervising_orchestrator() : open_sharing();
     if (!orchestrator) return orchestrator.error();
     orchestrator_ = std::move(*orchestrator);

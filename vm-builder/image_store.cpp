@@ -61,7 +61,7 @@ Status check_image_name(const std::string& name) {
 }
 
 Result<ImageStore> ImageStore::at(const std::string& folder) {
-  for (const char* part : {"/disks", "/names", "/work"}) {
+  for (const char* part : {"/disks", "/names", "/part"}) {
     if (auto made = make_folders(folder + part); !made) return made.error();
   }
   return ImageStore(fs::absolute(folder).lexically_normal().string());

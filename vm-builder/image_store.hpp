@@ -39,7 +39,7 @@ class ImageStore {
  public:
   static Result<ImageStore> at(const std::string& folder);
 
-  [[nodiscard]] std::string work() const { return folder_ + "/work"; }
+  [[nodiscard]] std::string work() const { return folder_ + "/part"; }
   // Takes the file at `disk` away. `name` may be empty; one that is taken moves to the new disk.
   Result<StoredImage> add(const std::string& disk, ImageFacts facts, const std::string& name);
   // By name, by digest, or by the first eight or more of its digits.

@@ -137,6 +137,7 @@ void Runner::learned(const MachineState& state, bool attached) {
                      if (!now || now->state == MigrationState::none) return;
                      // A VM that runs here and whose migration has completed came by it, and did not leave.
                      if (now->state == MigrationState::completed && report_.phase != MachinePhase::migrated_away) return;
+                     sends_vm_ = has_vm_;
                      migration_moved(*now);
                    });
   }

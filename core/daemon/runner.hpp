@@ -123,6 +123,7 @@ class Runner {
   bool clean_ = false;                     // ... and whether that was a clean end
   bool ended_ = false;
   bool has_vm_ = false;                    // the VM ran here: not a target that still waits for it
+  bool sends_vm_ = false;                  // it was told to migrate, and has not failed
   bool push_pending_ = false;
   Instant began_{};
 

@@ -1,4 +1,6 @@
 // The runner's two parts in a migration. Who decides is the controller (decide/migration); here are the deeds.
+#include <utility>
+
 #include "core/daemon/runner.hpp"
 #include "core/runtime/log.hpp"
 
@@ -53,6 +55,7 @@ void Runner::migrate_to(const wire::MigrateTo& order, Answer answer) {
     reply.ok = true;
     return answer(reply);
   }
+  sends_vm_ = true;
   report_.migration = {};
   report_.migration.state = MigrationState::setup;
   changed();
@@ -83,8 +86,8 @@ void Runner::migration_moved(const MigrationReport& now) {
   changed();
   if (now.state == before) return;
   log_info("runner", "migration", {{"vm", report_.vm}, {"state", to_string(now.state)}, {"why", now.why}});
-  // A target hears "completed" too; and a source that once was one is stopped by QEMU before it completes.
-  if (now.state == MigrationState::completed && has_vm_) {
+  // A target hears "completed" too, perhaps after it was told to run.
+  if (now.state == MigrationState::completed && std::exchange(sends_vm_, false)) {
     report_.phase = MachinePhase::migrated_away;
     guest_->stop();
     // The target needs these ports now, and this QEMU stays until the controller has seen the target run.
@@ -95,6 +98,7 @@ void Runner::migration_moved(const MigrationReport& now) {
     }
     report_.forwards.clear();
   }
+  if (now.state == MigrationState::failed || now.state == MigrationState::cancelled) sends_vm_ = false;
   facts_.phase = report_.phase;
   drive();  // what was asked during the copy waited for this
   if (!facts_.memory_moving) return;

@@ -35,6 +35,10 @@ void observe_revision(const RunnerWord& word, const LifecycleFacts& facts, VmSta
 Phase phase_of(const RunnerWord& word, const LifecycleFacts& facts, const VmStatus& status) {
   if (facts.migrating) return facts.migrating_phase;
   if (word.machine == MachinePhase::starting) return Phase::pending;
+  // Its last word: the VM did not begin to run by ending, and how it ended is decided when its runner has.
+  const bool over = word.machine == MachinePhase::shut_down || word.machine == MachinePhase::panicked ||
+                    word.machine == MachinePhase::gone;
+  if (over) return status.phase == Phase::none ? Phase::pending : status.phase;
   return status.cpu.settled && status.memory.settled ? Phase::running : Phase::scaling;
 }
 

@@ -39,7 +39,10 @@ std::vector<fs::path> Catalog::default_folders() {
   // Seen from the program, so that an installation may be moved as a whole.
   std::error_code unknown;
   const fs::path program = fs::read_symlink("/proc/self/exe", unknown);
-  if (!unknown) folders.push_back((program.parent_path() / NEONVM_PLUGINS_FROM_PROGRAM).lexically_normal());
+  if (!unknown) {
+    folders.push_back((program.parent_path() / NEONVM_PLUGINS_FROM_PROGRAM).lexically_normal());
+    folders.push_back(program.parent_path() / "plugins");  // where it was built
+  }
   return folders;
 }
 

@@ -38,8 +38,8 @@ Status lay_over(const std::string& device) {
     return errno_error("mount " + (own ? device : std::string("a tmpfs")) + " for the overlay", errno);
   }
   const std::string top = overlay, root = top + "/root";
-  for (const char* part : {"/root", "/upper", "/work"}) ::mkdir((top + part).c_str(), 0755);
-  const std::string options = "lowerdir=/,upperdir=" + top + "/upper,workdir=" + top + "/work";
+  for (const char* part : {"/root", "/upper", "/merge"}) ::mkdir((top + part).c_str(), 0755);
+  const std::string options = "lowerdir=/,upperdir=" + top + "/upper,workdir=" + top + "/merge";
   if (::mount("overlay", root.c_str(), "overlay", 0, options.c_str()) != 0) return errno_error("mount the overlay", errno);
   if (::chdir(root.c_str()) != 0) return errno_error(root, errno);
   for (const char* point : {"dev", "proc", "sys", "run"}) {

@@ -77,7 +77,7 @@ class Images(unittest.TestCase):
         return self.path(name)
 
     def left_over(self):
-        return [name for name in os.listdir(os.path.join(self.home, "images/work")) if name != ".lock"]
+        return [name for name in os.listdir(os.path.join(self.home, "images/part")) if name != ".lock"]
 
     def workload(self, name):
         return json.loads(self.run_it("image", "inspect", name))["workload"]
@@ -161,7 +161,7 @@ class Images(unittest.TestCase):
         with tarfile.open(self.path("large.tar"), "w") as tar:
             add(tar, "large", os.urandom(24 << 20))
         script = 'mount -t tmpfs -o size=16m none "$1" && "$2" --home "$1" build "$3" --no-init --name large; code=$?; ' \
-                 'ls -A "$1/images/work" "$1/images/disks" "$1/images/names"; exit $code'
+                 'ls -A "$1/images/part" "$1/images/disks" "$1/images/names"; exit $code'
         os.mkdir(self.home)
         argv = ["unshare", *([] if os.geteuid() == 0 else ["-r"]), "-m", "sh", "-c", script, "sh", self.home, NEONVM, self.path("large.tar")]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
@@ -174,7 +174,7 @@ class Images(unittest.TestCase):
         os.mkfifo(self.path("pipe"))
         process = subprocess.Popen(self.argv("build", self.path("pipe"), "--no-init"), stderr=subprocess.DEVNULL)
         end = time.monotonic() + 30
-        while not (os.path.isdir(os.path.join(self.home, "images/work")) and self.left_over()):
+        while not (os.path.isdir(os.path.join(self.home, "images/part")) and self.left_over()):
             self.assertLess(time.monotonic(), end, "the build has not begun")
             time.sleep(0.02)  # nothing tells when a folder appears
         os.kill(process.pid, signal.SIGKILL)
@@ -188,7 +188,7 @@ class Images(unittest.TestCase):
         os.mkfifo(self.path("pipe"))
         slow = subprocess.Popen(self.argv("build", self.path("pipe"), "--no-init"), stderr=subprocess.DEVNULL)
         end = time.monotonic() + 30
-        while not (os.path.isdir(os.path.join(self.home, "images/work")) and self.left_over()):
+        while not (os.path.isdir(os.path.join(self.home, "images/part")) and self.left_over()):
             self.assertLess(time.monotonic(), end)
             time.sleep(0.02)
         both = [subprocess.Popen(self.argv("build", self.root, "--no-init", "--name", "demo", "-q")) for _ in range(2)]

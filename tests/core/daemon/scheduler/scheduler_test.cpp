@@ -96,7 +96,7 @@ TEST_CASE("a restarted scheduler finds its books, and grants nothing before ever
 
   desk.restart_scheduler();
   CHECK(desk.ask("a-1", 6, 4)->permit == size(2, 4));
-  desk.clock.advance(std::chrono::seconds(20));
+  desk.clock.advance(daemon::SchedulerSettings{}.confirm_within);
   CHECK(desk.ask("a-1", 6, 4)->permit == size(6, 4));
 }
 
