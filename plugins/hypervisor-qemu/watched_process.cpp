@@ -91,17 +91,18 @@ bool WatchedProcess::wait_end(Deadline deadline) {
 }
 
 bool WatchedProcess::wait_foreign(Deadline deadline) const {
-  while (true) {
-    if (identify(id_.pid) != id_) return true;
+  while (pidfd_) {
+    // Not by its state in /proc: that is its first thread's, which may be dead while others still hold its files.
+    pollfd wait{pidfd_.get(), POLLIN, 0};
+    if (::poll(&wait, 1, poll_timeout(deadline)) > 0) return true;
     if (clock_now() >= deadline) return false;
-    if (pidfd_) {
-      pollfd wait{pidfd_.get(), POLLIN, 0};
-      ::poll(&wait, 1, poll_timeout(deadline));
-    } else {
-      // A kernel without pidfd tells nobody but the parent when a process ends.
-      std::this_thread::sleep_until(sooner(deadline, std::chrono::milliseconds(20)));
-    }
   }
+  // A kernel without pidfd tells nobody but the parent when a process ends.
+  while (identify(id_.pid) == id_) {
+    if (clock_now() >= deadline) return false;
+    std::this_thread::sleep_until(sooner(deadline, std::chrono::milliseconds(20)));
+  }
+  return true;
 }
 
 std::string WatchedProcess::how_it_ended() {
