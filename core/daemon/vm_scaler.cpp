@@ -149,6 +149,7 @@ void VmScaler::ask_policy(const std::string& trigger) {
     if (before != problem_) log_warning("agent", "a policy refuses; the VM keeps its size", {{"vm", name_}, {"error", problem_}});
     return act(trigger);
   }
+  unbounded_ = goal->wish;
   score_.wished(clamp(goal->wish, bounds.min, bounds.max));
   policy_timer_.cancel();
   if (goal->ask_again) policy_timer_ = tools_.loop.after(*goal->ask_again, [this] { ask_policy("the policy asked to be asked again"); });
@@ -218,6 +219,7 @@ wire::Explanation VmScaler::explain() const {
     all.because = actions.because;
     if (actions.wake_at) all.looks_again = std::max(*actions.wake_at - now, Duration::zero());
   }
+  explain_otherwise(all);
   explain_policies(all);
   all.decisions.assign(diary_.decisions().begin(), diary_.decisions().end());
   return all;

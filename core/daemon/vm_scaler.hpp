@@ -90,6 +90,7 @@ class VmScaler {
   [[nodiscard]] decide::ScalingBounds bounds() const;
   [[nodiscard]] std::string node() const { return status_.node; }
   void explain_policies(wire::Explanation& all) const;
+  void explain_otherwise(wire::Explanation& all) const;
   void show();
 
   AgentTools tools_;
@@ -121,6 +122,7 @@ class VmScaler {
   std::vector<GuestSample> window_;            // the same in one piece, for the policy
   std::optional<GuestRequest> request_;
 
+  std::optional<Resources> unbounded_;         // what the policy wished last, before any limit
   std::optional<decide::Scaling> scaling_;     // none while no runner is known
   ScalingDiary diary_;
   runtime::Timer wake_, policy_timer_;

@@ -1,4 +1,5 @@
-// Policies that run beside a VM's own, without effect: asked the same, and scored by the same measure.
+// What might have been: policies that run beside a VM's own, without effect, asked the same and scored by the same
+// measure; and the limits that bite.
 #include <algorithm>
 
 #include "core/daemon/vm_scaler.hpp"
@@ -46,6 +47,23 @@ void VmScaler::ask_shadows(const PolicyInput& input) {
 void VmScaler::score(const GuestSample& sample) {
   score_.observed(sample, spec_.max());
   for (Shadow& shadow : shadows_) shadow.score.observed(sample, spec_.max());
+}
+
+// What would have changed the outcome: each limit that bites, with the size that the VM would have without it.
+void VmScaler::explain_otherwise(wire::Explanation& all) const {
+  if (!scaling_) return;
+  const auto otherwise = [&all](const std::string& text) { all.because.push_back({"otherwise", text}); };
+  const std::size_t before = all.because.size();
+  if (unbounded_ && clamp(*unbounded_, all.min, all.max) != *unbounded_)
+    otherwise("within wider limits than " + to_string(all.min) + " .. " + to_string(all.max) + " it would want " + to_string(*unbounded_));
+  if (all.permit && exceeds_somewhere(all.wish, *all.permit))
+    otherwise("with more room on " + all.node + " it would have " + to_string(all.wish) + "; it may have " + to_string(*all.permit));
+  if (exceeds_somewhere(all.asked, all.wish)) {
+    if (!all.consent) otherwise("with a monitor in the guest to agree it would shrink to " + to_string(all.wish));
+    else if (exceeds_somewhere(*all.consent, all.wish)) otherwise("if its guest agreed it would shrink to " + to_string(all.wish));
+  }
+  if (!status_.migration.empty()) otherwise("once its migration is over it may be sized again");
+  if (all.because.size() == before) otherwise("no limit bites: only another load or another policy would change it");
 }
 
 void VmScaler::explain_policies(wire::Explanation& all) const {

@@ -145,5 +145,25 @@ def it_scales_by_itself():
         lab.run("delete", "auto")
 
 
+def a_policy_of_an_outsider_in_c():
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+    with Lab() as lab:
+        library = os.path.join(lab.home, "tiny.so")
+        subprocess.run(["cc", "-std=c11", "-fPIC", "-shared", "-fvisibility=hidden", f"-I{source}/core/plugin", "-o", library,
+                        f"{source}/tests/core/plugin/outside/tiny_plugin.c"], check=True)
+        lab.run("run", "tiny", "--cpus", "1..4", "--memory", "512Mi..1Gi", "--policy", library, "--shadow", "pressure")
+        lab.guest("tiny", "sh", "-c", "setsid neonvm load cpu 3 30 >/dev/null 2>&1 </dev/null &")
+        lab.until(lambda: lab.status("tiny")["cpus"] >= 3, "a CPU for each task", 30)
+        explained = lab.run("explain", "tiny")
+        assert "tasks want to run" in explained and "pressure" in explained and "(in effect)" in explained, explained
+        wrong = lab.refused("run", "other", "--policy", library + "x")
+        assert "tiny.sox" in wrong.err and "--policy" in wrong.err, wrong.err
+        # Another policy on the running VM.
+        lab.run("scale", "tiny", "--auto", "--policy", "fixed,cpus=2,memory=512Mi")
+        lab.until(lambda: lab.status("tiny")["cpus"] == 2, "two CPUs, whatever the load", 60)
+        lab.run("delete", "tiny")
+
+
 if __name__ == "__main__":
-    main([a_vm_grows_and_shrinks_by_hand, manifests_and_bad_input, a_busy_vm_moves_to_another_node, it_scales_by_itself])
+    main([a_vm_grows_and_shrinks_by_hand, manifests_and_bad_input, a_busy_vm_moves_to_another_node, it_scales_by_itself,
+          a_policy_of_an_outsider_in_c])

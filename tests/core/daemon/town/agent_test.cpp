@@ -68,6 +68,9 @@ TEST_CASE("growth stops at what the node has, and goes on when another VM leaves
   town.open();
   REQUIRE(town.until([&] { return town.has("a", 2, 2) && town.has("b", 2, 2); }));
   CHECK(town.broken() == "");
+  const auto otherwise = town.plane->agent->explain("a")->because.back();
+  CHECK(otherwise.rule == "otherwise");
+  CHECK(otherwise.text == "with more room on n1 it would have 8 CPU, 2Gi; it may have 2 CPU, 2Gi");
   town.remove("b");
   REQUIRE(town.until([&] { return town.has("a", 4, 2); }));
   CHECK(town.broken() == "");
