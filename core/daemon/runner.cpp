@@ -104,15 +104,24 @@ void Runner::had(Result<std::unique_ptr<Machine>> machine, bool attached) {
   hold_ = std::make_unique<MachineHold>(
       loop_, std::move(*machine), [this](const MachineEvent& event) { happened(event); },
       [this](const std::string& why) { end(false, "lost touch with QEMU: " + why, false); });
+  // Of one that ran already, a copy under way is known before a word is said: whoever hears "running" may start another.
+  using Known = std::pair<Result<MachineState>, std::optional<MigrationReport>>;
   hold_->command(
-      settings_.command_limit, [](Machine& held, Deadline deadline) { return held.inspect(deadline); },
-      [this, attached](const Result<MachineState>& state) {
-        if (state) return learned(*state, attached);
-        log_warning("runner", "cannot inspect the machine", {{"error", state.error().message}});
+      settings_.command_limit,
+      [attached](Machine& held, Deadline deadline) {
+        std::optional<MigrationReport> copy;
+        if (attached) {
+          if (auto report = held.migration(deadline)) copy = std::move(*report);
+        }
+        return Known(held.inspect(deadline), std::move(copy));
+      },
+      [this, attached](const Known& known) {
+        if (known.first) return learned(*known.first, attached, known.second);
+        log_warning("runner", "cannot inspect the machine", {{"error", known.first.error().message}});
       });
 }
 
-void Runner::learned(const MachineState& state, bool attached) {
+void Runner::learned(const MachineState& state, bool attached, const std::optional<MigrationReport>& copy) {
   const bool waits = state.phase == MachinePhase::incoming || state.phase == MachinePhase::starting;
   has_vm_ = !settings_.machine.incoming || (attached && !waits);
   report_.phase = state.phase;
@@ -131,15 +140,11 @@ void Runner::learned(const MachineState& state, bool attached) {
            {{"vm", report_.vm}, {"pid", std::to_string(state.pid)}, {"accelerator", state.accelerator},
             {"ms", std::to_string((loop_.now() - began_) / std::chrono::milliseconds(1))}});
   if (state.phase != MachinePhase::migrated_away) guest_->start();
-  if (attached) {
-    hold_->command(settings_.command_limit, [](Machine& machine, Deadline deadline) { return machine.migration(deadline); },
-                   [this](const Result<MigrationReport>& now) {
-                     if (!now || now->state == MigrationState::none) return;
-                     // A VM that runs here and whose migration has completed came by it, and did not leave.
-                     if (now->state == MigrationState::completed && report_.phase != MachinePhase::migrated_away) return;
-                     sends_vm_ = has_vm_;
-                     migration_moved(*now);
-                   });
+  // A VM that runs here and whose migration has completed came by it, and did not leave.
+  const bool arrived = copy && copy->state == MigrationState::completed && report_.phase != MachinePhase::migrated_away;
+  if (copy && copy->state != MigrationState::none && !arrived) {
+    sends_vm_ = has_vm_;
+    migration_moved(*copy);
   }
   if (stopping_) press_harder();
   drive();

@@ -72,7 +72,7 @@ class Runner {
 
   // runner.cpp
   void had(Result<std::unique_ptr<Machine>> machine, bool attached);
-  void learned(const MachineState& state, bool attached);
+  void learned(const MachineState& state, bool attached, const std::optional<MigrationReport>& copy);
   void happened(const MachineEvent& event);
   void end(bool success, const std::string& reason, bool vm_ended);
   void changed();

@@ -152,6 +152,11 @@ class Ladder {
       note_loss();
     }
     if (tries().due && *tries().due > facts_.now) return look_again(*tries().due);
+    if (tries().refused) {
+      status().why += "; its successor cannot be started: " + tries().refused->why;
+      if (!tries().refused->retry_at) return;
+      if (*tries().refused->retry_at > facts_.now) return look_again(*tries().refused->retry_at);
+    }
     succeed();
   }
 

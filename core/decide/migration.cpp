@@ -134,6 +134,7 @@ class Ladder {
     note_progress();
     if ((target_ && is_running(*target_)) || at(step_cleaning)) return arrived();
     if (target_given_up() && is_done(source_) && !is_gone(target_)) return take_back();
+    if (is_done(source_) && at(step_preparing)) return left_before();
     if (is_done(source_) || at(step_switching)) return switch_over();
     if (is_gone(source_)) return source_ended();
     if (is_lost(*source_)) return wait("the source's runner vanished; its successor will tell how things stand");
@@ -305,6 +306,18 @@ class Ladder {
       return;
     }
     order(MigrationDeed::activate_source, source_->name, {"undo", "the target is gone and never ran"});
+  }
+
+  // The source has sent its VM away, and not to this target, which was never its: a copy of before completed late. Where
+  // nobody can have that copy any more, the source has the last one.
+  void left_before() {
+    for (const RunnerFacts& other : runners_) {
+      const bool side = &other == source_ || &other == target_ || is_superseded(other, runners_);
+      if (side || !may_live(other)) continue;
+      return wait("the VM has left " + source_->node + " already, perhaps to runner " + other.name);
+    }
+    if (is_gone(target_)) return turn_back();
+    if (!target_->deleting) order(MigrationDeed::end_target, target_->name, {"left.before", "nothing will come to it"});
   }
 
   void arrived() {

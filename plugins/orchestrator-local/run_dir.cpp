@@ -97,7 +97,13 @@ Status RunDir::write_stop(Duration grace) const {
 Result<RunDir::Machine> RunDir::machine(pid_t except) const {
   const std::string lock = path_ + "/lock";
   struct stat found {};
-  if (::stat(lock.c_str(), &found) != 0) return Machine{};
+  if (::stat(lock.c_str(), &found) != 0) {
+    // The directory goes last of all, when its machine has ended (RunnerLife::finish). Its parent must be there: an alias
+    // that somebody took away hides a directory that exists.
+    const bool missing = ::stat(path_.c_str(), &found) != 0 && errno == ENOENT;
+    const bool removed = missing && ::stat(std::filesystem::path(path_).parent_path().c_str(), &found) == 0;
+    return Machine{removed, std::nullopt};
+  }
   std::optional<pid_t> likely;
   if (const auto text = read_file(path_ + "/qemu.pid")) likely = std::atoi(text->c_str());
   auto process = process_holding(lock, likely, except);

@@ -151,7 +151,7 @@ class Lab:
                 if name.endswith(".log"):
                     path = os.path.join(folder, name)
                     with open(path, encoding="utf-8", errors="replace") as file:
-                        tail = file.read()[-3000:]
+                        tail = file.read()[-20000:]
                     print(f"--- {path[len(self.home):]}\n{tail}", file=sys.stderr)
 
     def close(self):

@@ -3,6 +3,7 @@
 #include <iostream>
 #include <random>
 
+#include "plugins/orchestrator-local/run_dir.hpp"
 #include "tests/core/ports/orchestrator_contract.hpp"
 #include "tests/plugins/orchestrator-local/child.hpp"
 #include "tests/plugins/orchestrator-local/temp_home.hpp"
@@ -194,6 +195,19 @@ TEST_CASE("a long list and a cold start are quick") {
   }
   std::sort(cold.begin(), cold.end());
   std::cout << "open, list 50 VMs, close, in a new process: median " << cold[5] << " ms\n";
+}
+
+TEST_CASE("a run directory that was removed has no machine any more; one that cannot be seen may have one") {
+  const TempHome home;
+  std::filesystem::create_directories(home.path);
+  const RunDir gone(home.path + "/was-here");
+  const auto machine = gone.machine(0);
+  REQUIRE(machine);
+  CHECK(machine->known);
+  CHECK_FALSE(machine->process);
+  const auto hidden = RunDir(home.path + "/no-such-alias/was-here").machine(0);
+  REQUIRE(hidden);
+  CHECK_FALSE(hidden->known);
 }
 
 }  // namespace

@@ -21,3 +21,37 @@ TEST_CASE("a migration goes its way and the source is gone afterwards") {
   CHECK(world.status().runner != before);
   CHECK(world.boots() == 1);
 }
+
+TEST_CASE("a source that a former copy has emptied is taken back, and only when nobody else can have its VM") {
+  decide::MigrationFacts facts;
+  facts.finalizer = true;
+  facts.status.phase = MigrationPhase::running;
+  facts.status.progress.step = "preparing target";
+  facts.status.source_runner = "s";
+  facts.status.target_runner = "t";
+  decide::RunnerFacts source, target, former;
+  source.name = source.run_dir = "s";
+  target.name = target.run_dir = "t";
+  former.name = former.run_dir = "f";
+  source.phase = target.phase = RunnerPhase::running;
+  former.phase = RunnerPhase::failed;
+  source.word.emplace().fresh = true;
+  source.word->machine = MachinePhase::migrated_away;
+  source.word->migration.state = MigrationState::completed;
+  target.word.emplace().fresh = true;
+  target.word->machine = MachinePhase::incoming;
+
+  facts.runners = {source, target, former};                // the former target's QEMU may live
+  CHECK(decide_migration(facts).step.deed == decide::MigrationDeed::none);
+  CHECK(decide_migration(facts).status.why.find("runner f") != std::string::npos);
+
+  facts.runners[2].vm_ended = true;
+  CHECK(decide_migration(facts).step.deed == decide::MigrationDeed::end_target);
+  facts.runners[1].phase = RunnerPhase::failed;
+  facts.runners[1].vm_ended = true;
+  facts.status = decide_migration(facts).status;
+  CHECK(facts.status.progress.step.rfind("undoing: ", 0) == 0);
+  const auto back = decide_migration(facts).step;
+  CHECK(back.deed == decide::MigrationDeed::activate_source);
+  CHECK(back.runner == "s");
+}
