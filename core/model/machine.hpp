@@ -45,7 +45,8 @@ struct MachineNetwork {
 struct MachineSpec {
   std::string name;               // VM name, for process titles and logs
   std::string uuid;               // SMBIOS uuid
-  std::string run_dir;            // absolute, 0700: sockets and pid file of this runner
+  std::string run_dir;            // absolute, 0700: sockets of this machine. The file `lock` in it is open in the machine's
+                                  // process for as long as that lives: by it an orchestrator finds what a dead runner left
   std::string machine_type;       // "pc-q35-7.2"; empty: the plugin's default, which inspect() then tells
   Accelerator accelerator = Accelerator::automatic;
 

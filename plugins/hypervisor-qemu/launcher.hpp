@@ -2,7 +2,7 @@
 //
 // Called by qemu_hypervisor; everything after the start goes over QMP and is the same for both. The rule that both
 // keep: at most one live QEMU a run_dir, however often and by whomever it is started. Files in run_dir:
-//   qemu.lock      locked by QEMU itself through an inherited descriptor: as long as it lives, and no longer.
+//   lock           locked by QEMU itself through an inherited descriptor: as long as it lives, and no longer.
 //                  Its text is QEMU's pid and start time.
 //   holder.lock    held by the process that has the Machine.
 //   monitor.sock, monitor-oob.sock    QMP

@@ -36,7 +36,7 @@ std::string without_stamp(const std::string& line) {
 }  // namespace
 
 RunDir::RunDir(const std::string& folder)
-    : lock(folder + "/qemu.lock"),
+    : lock(folder + "/lock"),
       holder(folder + "/holder.lock"),
       monitor(folder + "/monitor.sock"),
       oob_monitor(folder + "/monitor-oob.sock"),

@@ -114,6 +114,13 @@ def two_hundred_random_events():
             print(f"NEONVM_SEED={SEED}: " + "; ".join(chaos.story), flush=True)
             for vm in VMS:
                 print(lab.run("describe", vm), flush=True)
+            for pid, words in lab.processes():
+                print(pid, " ".join(words)[:160], flush=True)
+            for folder, _, files in os.walk(os.path.join(lab.home, "h", "r")):
+                for name in files:
+                    if name.startswith("exit") or name.endswith(".pid") or name == "stop.json":
+                        with open(os.path.join(folder, name), encoding="utf-8") as file:
+                            print(folder[-8:], name, file.read().strip(), flush=True)
             raise
 
 

@@ -157,6 +157,23 @@ def migration_target_killed():
         assert lab.status("web")["node"] != home and boot_id(lab, "web") == boot
 
 
+def runner_of_a_target_killed_while_serve_is_away():
+    with Lab() as lab:
+        boot = start(lab)
+        source, runners = lab.qemus(), lab.runners()
+        lab.run("migrate", "web", "--no-wait")
+        lab.until(lambda: len(lab.qemus()) == 2, "a target")
+        lab.kill_serve()
+        for pid in lab.runners():
+            if pid not in runners:
+                os.kill(pid, signal.SIGKILL)
+        lab.serve()
+        lab.until(lambda: len(lab.qemus()) == 1 and not lab.status("web").get("migration"), "one QEMU, and no migration", 90)
+        lab.until(lambda: responds(lab), "it answers")
+        assert boot_id(lab, "web") == boot
+        print("it runs at the " + ("source" if lab.qemus() == source else "target"))
+
+
 def out_of_capacity():
     with Lab(nodes=1, cpu="2", memory="1536Mi") as lab:
         lab.serve()
@@ -206,5 +223,5 @@ def a_port_in_use_is_told():
 
 if __name__ == "__main__":
     main([serve_killed_while_scaling, serve_killed_while_migrating, runner_killed, runner_killed_after_a_move, runner_killed_while_serve_is_away,
-          qemu_killed, restart_policies, migration_target_killed, out_of_capacity, two_control_planes_on_one_home,
+          qemu_killed, restart_policies, migration_target_killed, runner_of_a_target_killed_while_serve_is_away, out_of_capacity, two_control_planes_on_one_home,
           a_damaged_store_is_left_alone, a_port_in_use_is_told])
