@@ -174,9 +174,10 @@ TEST_CASE("catalog: where plugins are looked for") {
   REQUIRE(setenv("NEONVM_PLUGIN_PATH", "/one:/two", 1) == 0);
   const auto folders = Catalog::default_folders();
   REQUIRE(unsetenv("NEONVM_PLUGIN_PATH") == 0);
-  REQUIRE(folders.size() == 3);
+  REQUIRE(folders.size() == 4);
   CHECK(folders[0] == "/one");
   CHECK(folders[1] == "/two");
   CHECK_THAT(folders[2].string(), Catch::EndsWith("/neonvm/plugins"));
-  CHECK(Catalog::default_folders().size() == 1);
+  CHECK(folders[3] == fs::read_symlink("/proc/self/exe").parent_path() / "plugins");
+  CHECK(Catalog::default_folders().size() == 2);
 }
