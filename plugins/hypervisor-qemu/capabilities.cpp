@@ -11,11 +11,13 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 
 #include "plugins/hypervisor-qemu/boot_program.hpp"
 #include "plugins/hypervisor-qemu/clock.hpp"
 #include "plugins/hypervisor-qemu/kvm_probe.hpp"
+#include "plugins/hypervisor-qemu/kvm_verdict.hpp"
 #include "plugins/hypervisor-qemu/run_program.hpp"
 #include "plugins/hypervisor-qemu/unique_fd.hpp"
 
@@ -117,10 +119,16 @@ std::vector<Capability> try_on(Machine& machine, bool kvm, Deadline deadline) {
 }
 }  // namespace
 
-Capability find_out_kvm(const Settings& settings, Deadline deadline) {
+Capability find_out_kvm(const Settings& settings, Deadline deadline, bool afresh) {
   const Capability vcpu = probe_kvm(sooner(deadline, std::chrono::seconds(1)));
   if (!vcpu.works) return vcpu;
-  return qemu_with_kvm(settings, deadline);
+  const std::string circumstances = kvm_circumstances(settings);
+  if (!afresh) {
+    if (auto known = remembered_kvm(circumstances, std::time(nullptr))) return *known;
+  }
+  const Capability verdict = qemu_with_kvm(settings, deadline);
+  remember_kvm(circumstances, verdict);
+  return verdict;
 }
 
 std::vector<Capability> try_a_machine(Hypervisor& hypervisor, const Settings&, bool kvm, Deadline deadline) {

@@ -12,7 +12,8 @@
 namespace neonvm::qemu {
 
 // "kvm": a vCPU of our own, then QEMU with a boot sector: there are KVMs on which the first works and the second hangs.
-Capability find_out_kvm(const Settings& settings, Deadline deadline);
+// The second is not tried again when it is remembered (kvm_verdict), unless `afresh`.
+Capability find_out_kvm(const Settings& settings, Deadline deadline, bool afresh);
 
 // "qemu", "user-network", "virtio-mem", "cpu-hotplug", "cpu-unplug", "live-migration": a small machine is started by
 // `hypervisor`, each is tried on it, and it is killed.

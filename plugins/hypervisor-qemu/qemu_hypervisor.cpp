@@ -64,9 +64,9 @@ Error understand(const std::string& how_it_ended, const std::string& last_words)
 QemuHypervisor::QemuHypervisor(Settings settings, std::unique_ptr<Launcher> launcher)
     : settings_(std::move(settings)), launcher_(std::move(launcher)) {}
 
-Capability QemuHypervisor::kvm(Deadline deadline) {
+Capability QemuHypervisor::kvm(Deadline deadline, bool afresh) {
   const std::lock_guard lock(mutex_);
-  if (!kvm_) kvm_ = find_out_kvm(settings_, sooner(deadline, kvm_patience));
+  if (!kvm_) kvm_ = find_out_kvm(settings_, sooner(deadline, kvm_patience), afresh);
   return *kvm_;
 }
 
@@ -79,7 +79,7 @@ Result<LaunchFacts> QemuHypervisor::facts_for(const MachineSpec& spec, Deadline 
   // QEMU's name for its newest; inspect() tells which one that is.
   if (facts.machine_type.empty()) facts.machine_type = "q35";
   if (spec.accelerator == Accelerator::tcg) return facts;
-  const Capability usable = kvm(deadline);
+  const Capability usable = kvm(deadline, false);
   facts.kvm = usable.works;
   if (!facts.kvm && spec.accelerator == Accelerator::kvm) {
     return Error{Code::failed_precondition, "KVM is not usable here: " + usable.detail + "; " + usable.next_step};
@@ -151,7 +151,7 @@ std::vector<Capability> QemuHypervisor::probe(Deadline deadline) {
     const std::lock_guard lock(mutex_);
     if (probed_) return *probed_;
   }
-  const Capability usable = kvm(deadline);
+  const Capability usable = kvm(deadline, true);
   std::vector<Capability> all{usable};
   for (Capability& found : try_a_machine(*this, settings_, usable.works, deadline)) all.push_back(std::move(found));
   all.push_back(find_out_tap());

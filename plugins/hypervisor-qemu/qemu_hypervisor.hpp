@@ -29,7 +29,7 @@ class QemuHypervisor : public Hypervisor {
 
  private:
   Result<LaunchFacts> facts_for(const MachineSpec& spec, Deadline deadline);
-  Capability kvm(Deadline deadline);
+  Capability kvm(Deadline deadline, bool afresh);
   Result<std::unique_ptr<Machine>> hold(const MachineSpec& spec, std::shared_ptr<WatchedProcess> process,
                                         UniqueFd holder_lock, std::uint64_t log_start, Deadline deadline);
 

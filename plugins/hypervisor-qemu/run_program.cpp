@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,22 +20,27 @@
 namespace neonvm::qemu {
 
 namespace {
+// It goes when the thread that waits for it goes: a process that is killed leaves no program behind.
 Result<pid_t> spawn(const std::vector<std::string>& argv, int output) {
+  const auto program = find_program(argv[0]);
+  if (!program) return program.error();
   std::vector<std::string> words = argv;
   std::vector<char*> pointers;
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  ::posix_spawn_file_actions_adddup2(&actions, output, 1);
-  ::posix_spawn_file_actions_adddup2(&actions, output, 2);
-  pid_t pid = 0;
-  const int error = ::posix_spawnp(&pid, pointers[0], &actions, nullptr, pointers.data(), environ);
-  ::posix_spawn_file_actions_destroy(&actions);
-  if (error == ENOENT) return Error{Code::not_found, "there is no program " + argv[0]};
-  if (error != 0) return Error{Code::internal, "cannot start " + argv[0] + ": " + std::strerror(error)};
-  return pid;
+  const UniqueFd nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const pid_t parent = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid < 0) return Error{Code::out_of_capacity, "cannot start " + argv[0] + ": " + std::strerror(errno)};
+  if (pid > 0) return pid;
+  // Only what is safe after a fork of a process with threads.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(127);
+  ::dup2(nothing.get(), 0);
+  ::dup2(output, 1);
+  ::dup2(output, 2);
+  ::execv(program->c_str(), pointers.data());
+  ::_exit(127);
 }
 
 // Until the program has closed its output; false when the deadline came first.
