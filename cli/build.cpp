@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 struct BuildOptions {
   std::string source, src, name, size, file, oci, spec, arch, init, most_size;
   std::string format = "qcow2", root = "ext4", suite = "bookworm", mirror, variant = "essential", cmd, user, stop_signal, workdir;
-  std::vector<std::string> debian, build_args, ports, env;
+  std::vector<std::string> debian, build_args, ports, env, added;
   std::int64_t most_entries = 1'000'000;
   bool quiet = false, compress = false, quota = false, no_init = false, version = false;
   bool pull = false;                                   // upstream's: what is fetched is always fetched afresh
@@ -172,6 +172,7 @@ Result<builder::BuildRequest> request_from(const BuildOptions& options) {
   request.workdir = options.workdir;
   request.ports = options.ports;
   request.env = options.env;
+  request.added = options.added;
   auto program = guest_program(options);
   if (!program) return program.error();
   request.program = *program;
@@ -267,6 +268,7 @@ void add_own_options(Options& o, BuildOptions& options) {
   o.text("--user", options.user, "USER[:GROUP]", "Run it as this user of the image");
   o.list("--port", options.ports, "PORT/tcp", "A port that it serves, may repeat");
   o.list("-e,--env", options.env, "NAME=VALUE", "Environment of the command, may repeat");
+  o.list("--add", options.added, "FOLDER", "Put this folder's files over the source's, as root's; may repeat");
   o.text("--init", options.init, "FILE", "The static neonvm to boot with (default: the one installed or built)");
   o.flag("--no-init", options.no_init, "Put no init into the disk: the image brings its own");
   o.number("--max-entries", options.most_entries, 1, 100'000'000, "N", "Refuse images of more entries");

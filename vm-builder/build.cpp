@@ -10,6 +10,7 @@
 #include "vm-builder/guest_files.hpp"
 #include "vm-builder/in_quotes.hpp"
 #include "vm-builder/program.hpp"
+#include "vm-builder/root_folder.hpp"
 
 namespace neonvm::builder {
 namespace {
@@ -65,6 +66,16 @@ Status make_raw(const BuildRequest& request, const Tree& tree, Spool& spool, con
   return make_ext4(files, spool, plan, path, steps);
 }
 
+Status add_folders(const BuildRequest& request, SourceFacts& source, Tree& tree, Spool& spool, Steps& steps) {
+  for (const std::string& folder : request.added) {
+    steps.begin("adding " + folder, 0);
+    auto digest = add_folder(folder, steady_time(), tree, spool, steps);
+    if (!digest) return digest.error();
+    source.digest = sha256_of(source.digest + *digest);
+  }
+  return {};
+}
+
 Status check_request(const BuildRequest& request) {
   if (request.root == "erofs" && (request.size.value != 0 || request.project_quota)) {
     return Error{Code::invalid_argument, "an erofs root is as large as its files and has no quotas; leave size and quota out, or take ext4"};
@@ -86,6 +97,7 @@ Result<BuiltDisk> build_image(const BuildRequest& request, const std::string& wo
   from.work = work;
   auto source = read_source(from, tree, *spool, steps);
   if (!source) return source.error();
+  if (auto added = add_folders(request, *source, tree, *spool, steps); !added) return added.error();
   change_config(request, source->config);
   auto workload = make_workload(source->config, request.source.spec, tree, *spool);
   if (!workload) return workload.error();

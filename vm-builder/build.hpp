@@ -24,6 +24,7 @@ struct BuildRequest {
   std::vector<std::string> command;       // instead of the image's; empty: the image's
   std::string user, stop_signal, workdir;  // likewise
   std::vector<std::string> ports, env;  // added to the image's
+  std::vector<std::string> added;       // folders whose files are put over the source's, in this order
   Limits limits;
 };
 

@@ -9,7 +9,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <map>
+#include <optional>
 
 #include "vm-builder/digest.hpp"
 #include "vm-builder/file_io.hpp"
@@ -20,8 +22,9 @@ namespace {
 
 class FolderReader {
  public:
-  FolderReader(std::string top, Tree& tree, Spool& spool, Steps& steps)
-      : top_(std::move(top)), tree_(tree), spool_(spool), steps_(steps), buffer_(1 << 20) {}
+  // time: what every file gets, with root as its owner; without it all stays as it stands on the host.
+  FolderReader(std::string top, std::optional<std::int64_t> time, Tree& tree, Spool& spool, Steps& steps)
+      : top_(std::move(top)), time_(time), tree_(tree), spool_(spool), steps_(steps), buffer_(1 << 20) {}
 
   Status read(const std::string& path) {
     struct stat facts {};
@@ -34,6 +37,10 @@ class FolderReader {
         sum_.add("link " + path + " " + first->second + "\n");
         return tree_.link(path, first->second);
       }
+    }
+    if (time_ && S_ISDIR(facts.st_mode)) {
+      const Inode* there = tree_.find(path);
+      if (there != nullptr && there->type == FileType::directory) return read_names(full, path);
     }
     auto inode = inode_of(facts, full, path);
     if (!inode) return inode.error();
@@ -65,14 +72,20 @@ class FolderReader {
                  : S_ISCHR(facts.st_mode) ? FileType::char_device
                  : S_ISBLK(facts.st_mode) ? FileType::block_device
                                           : FileType::fifo;
-    inode.mode = facts.st_mode & 07777U;
-    inode.uid = facts.st_uid;
-    inode.gid = facts.st_gid;
-    inode.mtime = facts.st_mtim.tv_sec;
-    inode.mtime_ns = static_cast<std::uint32_t>(facts.st_mtim.tv_nsec);
+    if (time_) {
+      // As much of the mode as git keeps.
+      inode.mode = S_ISDIR(facts.st_mode) || (facts.st_mode & 0100U) != 0 ? 0755 : 0644;
+      inode.mtime = *time_;
+    } else {
+      inode.mode = facts.st_mode & 07777U;
+      inode.uid = facts.st_uid;
+      inode.gid = facts.st_gid;
+      inode.mtime = facts.st_mtim.tv_sec;
+      inode.mtime_ns = static_cast<std::uint32_t>(facts.st_mtim.tv_nsec);
+    }
     inode.major = ::major(facts.st_rdev);
     inode.minor = ::minor(facts.st_rdev);
-    sum_.add(std::to_string(facts.st_mode) + " " + std::to_string(inode.uid) + " " + std::to_string(inode.gid) + " " +
+    sum_.add(std::to_string((facts.st_mode & S_IFMT) | inode.mode) + " " + std::to_string(inode.uid) + " " + std::to_string(inode.gid) + " " +
              std::to_string(inode.mtime) + " " + std::to_string(facts.st_rdev) + " " + path + "\n");
     if (inode.type == FileType::symlink) {
       inode.target.resize(4096);
@@ -81,7 +94,9 @@ class FolderReader {
       inode.target.resize(static_cast<std::size_t>(size));
       sum_.add(inode.target);
     }
-    if (auto read = read_xattrs(full, inode); !read) return read.error();
+    if (!time_) {
+      if (auto read = read_xattrs(full, inode); !read) return read.error();
+    }
     if (inode.type == FileType::regular) {
       if (auto read = read_contents(full, path, inode); !read) return read.error();
     }
@@ -123,6 +138,7 @@ class FolderReader {
   }
 
   std::string top_;
+  std::optional<std::int64_t> time_;
   Tree& tree_;
   Spool& spool_;
   Steps& steps_;
@@ -135,7 +151,16 @@ class FolderReader {
 
 Result<std::string> read_folder(const std::string& folder, Tree& tree, Spool& spool, Steps& steps) {
   tree.begin_layer(in_quotes(folder));
-  FolderReader reader(folder, tree, spool, steps);
+  FolderReader reader(folder, std::nullopt, tree, spool, steps);
+  if (auto read = reader.read("."); !read) return read.error();
+  return reader.digest();
+}
+
+Result<std::string> add_folder(const std::string& folder, std::int64_t time, Tree& tree, Spool& spool, Steps& steps) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(folder, error)) return Error{Code::not_found, in_quotes(folder) + " is no folder"};
+  tree.begin_layer(in_quotes(folder));
+  FolderReader reader(folder, time, tree, spool, steps);
   if (auto read = reader.read("."); !read) return read.error();
   return reader.digest();
 }

@@ -11,12 +11,17 @@
 using namespace neonvm;
 using namespace neonvm::wire;
 
-namespace {
-
+// Not in the unnamed namespace: Clang would ask for the body of what is only ever asked about.
+namespace neonvm::counted {
 struct Anything {
   template <typename T>
   operator T() const;  // NOLINT: that is what it is for
 };
+}  // namespace neonvm::counted
+
+namespace {
+
+using neonvm::counted::Anything;
 
 template <typename T, std::size_t... i>
 constexpr bool takes(std::index_sequence<i...>) {
