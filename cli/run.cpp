@@ -1,4 +1,5 @@
 // neonvm run: make a VM and start it.
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 
@@ -158,6 +159,15 @@ Result<Object> object_from(Context& context, const RunOptions& options) {
   return object;
 }
 
+bool made_by_build(Context& context, const std::string& disk) {
+  auto images = open_images(context);
+  if (disk.empty() || !images) return false;
+  const auto all = images->list();
+  return all && std::any_of(all->begin(), all->end(), [&](const builder::StoredImage& image) {
+           return image.path == disk && !image.facts.workload.empty();
+         });
+}
+
 Result<int> run_vm(Context& context, const RunOptions& options) {
   auto limit = parse_duration("--wait", options.wait);
   if (!limit) return limit.error();
@@ -179,12 +189,19 @@ Result<int> run_vm(Context& context, const RunOptions& options) {
   const auto began = std::chrono::steady_clock::now();
   auto vm = wait_for(context, options.name, *limit, running_and_answering);
   if (!vm) return vm.error();
+  // An image made by neonvm build has a monitor, which comes up with the guest; one from elsewhere may have none.
+  if (!vm->status.guest_connected && made_by_build(context, vm->spec.root_image)) {
+    const auto answering = wait_for(context, options.name, std::chrono::seconds(30), [](const VmView& now) {
+      return now.status.guest_connected ? "" : std::string("booting");
+    });
+    if (answering) vm = answering;
+  }
   char took[32];
   std::snprintf(took, sizeof took, "%.1f s", seconds(std::chrono::steady_clock::now() - began));
   std::cout << options.name << " runs on " << vm->status.node << " with " << cpus_text(vm->status.cpu.actual) << " CPU, "
             << human(vm->status.memory.actual) << " (" << vm->status.accelerator << ", " << took << ")\n";
   if (!vm->status.guest_connected) {
-    std::cerr << "neonvm: no monitor answers in the guest: it can be sized by hand (neonvm scale), not by itself\n";
+    std::cerr << "neonvm: no monitor answers in the guest, or not yet: without one it can be sized by hand (neonvm scale), not by itself\n";
   }
   return 0;
 }

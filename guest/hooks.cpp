@@ -68,9 +68,21 @@ void Hooks::ask(const wire::HookQuestion& question, std::function<void(const Hoo
 }
 
 void Hooks::run(const std::string& path, const std::shared_ptr<Round>& round) {
-  if (still_runs(path)) {
-    return answered(path, *round, Error{Code::unavailable, "still runs since an earlier question"});
-  }
+  if (!still_runs(path)) return begin(path, round);
+  if (round->question.event == wire::HookEvent::look) return answered(path, *round, wire::HookAnswer{});
+  wait(path, round);
+}
+
+void Hooks::wait(const std::string& path, const std::shared_ptr<Round>& round) {
+  waiting_.push_back({path, round, {}});
+  waiting_.back().limit = loop_.after(limit_, [this, here = std::prev(waiting_.end())] {
+    const Waiting late = std::move(*here);
+    waiting_.erase(here);
+    answered(late.path, *late.round, Error{Code::unavailable, "still runs since an earlier question"});
+  });
+}
+
+void Hooks::begin(const std::string& path, const std::shared_ptr<Round>& round) {
   runs_.push_back(nullptr);
   HookRun::Exits exits;
   exits.answered = [this, path, round](const Result<wire::HookAnswer>& answer) { answered(path, *round, answer); };
@@ -85,6 +97,11 @@ void Hooks::over(const HookRun* run) {
   const std::shared_ptr<HookRun> last(std::move(*ended));
   runs_.erase(ended);
   loop_.post([last] {});
+  const auto next = std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& one) { return one.path == last->path(); });
+  if (next == waiting_.end()) return;
+  const Waiting turn = std::move(*next);
+  waiting_.erase(next);
+  begin(turn.path, turn.round);
 }
 
 void Hooks::answered(const std::string& path, Round& round, const Result<wire::HookAnswer>& answer) {

@@ -36,8 +36,16 @@ class Hooks {
 
  private:
   struct Round;
+  // A question that came while its hook still answered another.
+  struct Waiting {
+    std::string path;
+    std::shared_ptr<Round> round;
+    runtime::Timer limit;
+  };
   [[nodiscard]] std::vector<std::string> paths() const;
   void run(const std::string& path, const std::shared_ptr<Round>& round);
+  void begin(const std::string& path, const std::shared_ptr<Round>& round);
+  void wait(const std::string& path, const std::shared_ptr<Round>& round);
   void answered(const std::string& path, Round& round, const Result<wire::HookAnswer>& answer);
   void over(const HookRun* run);
   [[nodiscard]] bool still_runs(const std::string& path) const;
@@ -46,6 +54,7 @@ class Hooks {
   std::string folder_;
   Duration limit_;
   std::list<std::unique_ptr<HookRun>> runs_;
+  std::list<Waiting> waiting_;
   std::map<std::string, Bytes> working_sets_;
 };
 

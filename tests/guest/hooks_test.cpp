@@ -94,6 +94,31 @@ TEST_CASE("a hook that hangs is killed with what it has started, and the others 
   CHECK(desk.loop.run_until([&] { return ::kill(-pid, 0) != 0; }));
 }
 
+TEST_CASE("a question waits for the hook that still answers another, but not for ever") {
+  Desk desk;
+  desk.hook("one", "read -r q; echo $q >>" + desk.dir.path("asked") + "; while [ ! -e " + desk.dir.path("go") + " ]; do sleep 0.01; done");
+  std::optional<HookVerdict> looked, shrunk;
+  desk.hooks.ask(look, [&](const HookVerdict& verdict) { looked = verdict; });
+  REQUIRE(desk.loop.run_until([&] { return std::filesystem::exists(desk.dir.path("asked")); }));
+  desk.hooks.ask(shrink, [&](const HookVerdict& verdict) { shrunk = verdict; });
+  CHECK(desk.ask(look).ok);  // left out: the one before says the same
+  CHECK_FALSE(shrunk);
+  desk.dir.write("go", "");
+  REQUIRE(desk.loop.run_until([&] { return shrunk.has_value(); }));
+  CHECK(looked->ok);
+  CHECK(shrunk->ok);
+  CHECK(desk.dir.read("asked") == wire::encode(look) + wire::encode(shrink));
+
+  Desk hasty(200ms);
+  hasty.hook("stuck", "trap '' TERM; sleep 1000");
+  std::optional<HookVerdict> first, second;
+  hasty.hooks.ask(shrink, [&](const HookVerdict& verdict) { first = verdict; });
+  hasty.hooks.ask(shrink, [&](const HookVerdict& verdict) { second = verdict; });
+  REQUIRE(hasty.loop.run_until([&] { return first && second; }));
+  CHECK_FALSE(first->ok);
+  CHECK_FALSE(second->ok);
+}
+
 TEST_CASE("what a hook leaves in the background is not waited for") {
   Desk desk;
   desk.hook("daemon", R"(sleep 30 & echo '{"workingSet":1048576}')");
