@@ -137,7 +137,8 @@ class Scaling {
   void grown_told(std::uint64_t id, Instant at);
   void grown_failed(std::uint64_t id, const Error& error, Instant at);
 
-  [[nodiscard]] Actions next(Instant now) const;
+  // explains: false leaves `because` out, for who asks a hundred million times and shows it to nobody.
+  [[nodiscard]] Actions next(Instant now, bool explains = true) const;
 
   [[nodiscard]] Resources wish(Instant now) const;
   [[nodiscard]] Resources held() const;

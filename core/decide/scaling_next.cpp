@@ -6,26 +6,42 @@
 
 namespace neonvm::decide {
 
+namespace {
+
+std::string_view written(std::string_view text) { return text; }
+std::string written(Bytes size) { return to_string(size); }
+std::string written(const Resources& size) { return to_string(size); }
+
+}  // namespace
+
 struct Scaling::Draft {
   Instant now{};
+  bool explains = true;
   Actions actions;
 
   void wake(Instant at) {
     if (!actions.wake_at || at < *actions.wake_at) actions.wake_at = at;
   }
-  void say(const char* rule, std::string text) { actions.because.push_back({rule, std::move(text)}); }
+  // The text is put together only for who wants it: it costs more than deciding does.
+  template <typename... Parts>
+  void say(const char* rule, const Parts&... parts) {
+    if (!explains) return;
+    std::string text;
+    (text.append(written(parts)), ...);
+    actions.because.push_back({rule, std::move(text)});
+  }
   // True while a failure of before holds the next attempt back.
   bool holds(const std::optional<Failure>& failure, const char* rule) {
     if (!failure || failure->until <= now) return false;
     wake(failure->until);
-    say(rule, "failed, tried again soon: " + failure->why);
+    say(rule, "failed, tried again soon: ", failure->why);
     return true;
   }
 };
 
-Actions Scaling::next(Instant asked_at) const {
+Actions Scaling::next(Instant asked_at, bool explains) const {
   const Instant now = std::max(asked_at, now_);
-  Draft draft{now, {}};
+  Draft draft{now, explains, {}};
   draft.actions.wish = wish(now, &draft);
   next_permit(draft);
   next_headroom(draft);
@@ -49,26 +65,26 @@ Resources Scaling::wish(Instant now, Draft* draft) const {
   Resources r = asked_;
   if (goal_) {
     r = goal_->wish;
-    if (draft) draft->actions.because = goal_->because;
+    if (draft && draft->explains) draft->actions.because = goal_->because;
   } else if (draft) {
-    draft->say("goal.none", "no goal yet: stays at " + to_string(asked_));
+    draft->say("goal.none", "no goal yet: stays at ", asked_);
   }
   if (request_ && request_->at + settings_.request_valid > now && request_->memory > r.memory) {
     r.memory = request_->memory;
     if (draft) {
       draft->wake(request_->at + settings_.request_valid);
-      draft->say("guest.wants", "the guest asked for " + to_string(request_->memory));
+      draft->say("guest.wants", "the guest asked for ", request_->memory);
     }
   }
   r = in_units(r);
   if (goal_ && !goal_->complete && exceeds_somewhere(asked_, r)) {
     r = field_max(r, asked_);
-    if (draft) draft->say("goal.incomplete", "inputs are missing: never below " + to_string(asked_));
+    if (draft) draft->say("goal.incomplete", "inputs are missing: never below ", asked_);
   }
   if (r.memory <= bounds_.max.memory) r.memory = round_up(r.memory, bounds_.memory_step.value);
   const Resources bounded = neonvm::clamp(r, bounds_.min, bounds_.max);
   if (draft && bounded != r)
-    draft->say("bounds", to_string(r) + " moved into " + to_string(bounds_.min) + " .. " + to_string(bounds_.max));
+    draft->say("bounds", r, " moved into ", bounds_.min, " .. ", bounds_.max);
   return bounded;
 }
 
@@ -131,7 +147,7 @@ void Scaling::next_permit(Draft& draft) const {
     const Instant again = exceeds_somewhere(*last_wanted_, *permit) ? last_asked_ + settings_.permit_denied_retry : draft.now;
     if (permit_until_ <= draft.now) draft.say("permit.lapsed", "not restated for too long: only what is used of it holds");
     else if (exceeds_somewhere(*last_wanted_, *permit))
-      draft.say("permit.short", "the node gives " + to_string(*permit) + " of " + to_string(*last_wanted_));
+      draft.say("permit.short", "the node gives ", *permit, " of ", *last_wanted_);
     if (wanted != *permit && again > draft.now) draft.wake(again);
     if (std::max(due, again) > draft.now) draft.wake(std::max(due, again));
     if ((wanted == *permit && due > draft.now) || again > draft.now) return;
@@ -205,7 +221,7 @@ std::optional<Resources> Scaling::consent_target(const Resources& wish, Instant 
   if (to == *consent_) return std::nullopt;
   if (refusal_ && refusal_->at + settings_.consent_cooldown > now) {
     draft.wake(refusal_->at + settings_.consent_cooldown);
-    draft.say("guest.refused", "the guest refused " + to_string(refusal_->target) + ": " + refusal_->why);
+    draft.say("guest.refused", "the guest refused ", refusal_->target, ": ", refusal_->why);
     if (!refusal_->floor) return std::nullopt;
     to.memory = std::max(to.memory, round_up(*refusal_->floor, bounds_.memory_step.value));
     to.memory = std::min(to.memory, consent_->memory);
