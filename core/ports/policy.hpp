@@ -6,6 +6,7 @@
 // thread. Threads: one call at a time per Policy. Failure: an Error keeps the VM at its size and is shown.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -50,6 +51,9 @@ class Policy {
     goal = std::move(made).value();
     return {};
   }
+  // How many of the newest samples can change an answer when every figure of them is known and fresh. Who keeps the
+  // samples of very many such guests may leave older ones out.
+  [[nodiscard]] virtual std::size_t samples_read() const { return std::numeric_limits<std::size_t>::max(); }
 };
 
 }  // namespace neonvm

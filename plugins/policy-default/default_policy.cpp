@@ -35,13 +35,18 @@ class Deciding {
   }
 
  private:
-  void say(const char* rule, const Line& line) {
-    if (explains_) reasons_.say(goal_, rule, line);
+  // The text is written only for who wants it: it costs more than the arithmetic does.
+  template <typename Write>
+  void say(const char* rule, Write write) {
+    if (!explains_) return;
+    Line line;
+    write(line);
+    reasons_.say(goal_, rule, line);
   }
 
   void missing(const Line& why) {
     goal_.complete = false;
-    say("missing-metrics", why);
+    if (explains_) reasons_.say(goal_, "missing-metrics", why);
   }
 
   void cpu() {
@@ -50,14 +55,15 @@ class Deciding {
     const CpuTargets& t = targets_.cpu;
     const CpuGoal goal = cpu_goal(load.value->load1, load.value->load5, t);
     cpu_units_ = std::round(goal.units);
-    Line line(explains_);
-    line << "load1 " << load.value->load1;
-    if (goal.weight != 1 && load.value->load1 != load.value->load5) {
-      line << " is near load5 " << load.value->load5 << ", so " << whole(goal.weight * 100) << "% of it: load "
-           << goal.load;
-    }
-    say("cpu.load1", line << " / " << Figure{t.fraction, 6} << " per CPU / " << Figure{t.cpus_per_unit, 6}
-                          << " CPU = " << goal.units << " CU, rounded " << whole(cpu_units_));
+    say("cpu.load1", [&](Line& line) {
+      line << "load1 " << load.value->load1;
+      if (goal.weight != 1 && load.value->load1 != load.value->load5) {
+        line << " is near load5 " << load.value->load5 << ", so " << whole(goal.weight * 100) << "% of it: load "
+             << goal.load;
+      }
+      line << " / " << Figure{t.fraction, 6} << " per CPU / " << Figure{t.cpus_per_unit, 6} << " CPU = " << goal.units
+           << " CU, rounded " << whole(cpu_units_);
+    });
   }
 
   // Bytes that the cache will want soon; none when that cannot be told.
@@ -70,16 +76,19 @@ class Deciding {
     const WindowSettings& w = targets_.windows;
     const std::optional<WorkingSet> set = working_set(*pages.value, w);
     if (!set) {
-      say("too-few-windows", Line(explains_) << std::uint64_t{pages.value->size()} << " windows of the working set, but "
-                                    << w.min_wait << " + " << w.window << " - 1 are needed");
+      say("too-few-windows", [&](Line& line) {
+        line << std::uint64_t{pages.value->size()} << " windows of the working set, but " << w.min_wait << " + "
+             << w.window << " - 1 are needed";
+      });
       return std::nullopt;
     }
     const double bytes = set->next * page;
     cache_units_ = bytes / targets_.cache_to_memory / static_cast<double>(input_.compute_unit.memory.value);
-    say("cache.working_set",
-        Line(explains_) << "working set " << whole(set->estimate) << " pages, soon " << whole(set->next) << " = "
-               << in_mib(bytes) << " MiB / " << Figure{targets_.cache_to_memory, 6} << " / "
-               << in_mib(input_.compute_unit.memory) << " MiB = " << cache_units_ << " CU");
+    say("cache.working_set", [&](Line& line) {
+      line << "working set " << whole(set->estimate) << " pages, soon " << whole(set->next) << " = " << in_mib(bytes)
+           << " MiB / " << Figure{targets_.cache_to_memory, 6} << " / " << in_mib(input_.compute_unit.memory)
+           << " MiB = " << cache_units_ << " CU";
+    });
     return bytes;
   }
 
@@ -89,17 +98,20 @@ class Deciding {
     const Bytes unit = input_.compute_unit.memory;
     const double by_usage = usage_units(*used.value, targets_.memory_usage, unit);
     memory_units_ = by_usage;
-    say("memory.usage", Line(explains_) << in_mib(*used.value) << " MiB in use / " << Figure{targets_.memory_usage, 6} << " / "
-                               << in_mib(unit) << " MiB = " << by_usage << " CU");
+    say("memory.usage", [&](Line& line) {
+      line << in_mib(*used.value) << " MiB in use / " << Figure{targets_.memory_usage, 6} << " / " << in_mib(unit)
+           << " MiB = " << by_usage << " CU";
+    });
     if (!cache_bytes) return;
     const Reading<Bytes> cached = read_cached_memory(input_.samples, input_.now);
     if (!cached.value) return missing(cached.missing);
     const double by_total = total_units(*used.value, *cached.value, *cache_bytes, targets_.memory_total, unit);
     memory_units_ = std::max(by_usage, by_total);
-    const double matters = std::min(*cache_bytes, static_cast<double>(cached.value->value));
-    say("memory.total", Line(explains_) << in_mib(*used.value) << " MiB in use + " << in_mib(matters)
-                               << " MiB of cache that matters / " << Figure{targets_.memory_total, 6} << " / "
-                               << in_mib(unit) << " MiB = " << by_total << " CU");
+    say("memory.total", [&](Line& line) {
+      const double matters = std::min(*cache_bytes, static_cast<double>(cached.value->value));
+      line << in_mib(*used.value) << " MiB in use + " << in_mib(matters) << " MiB of cache that matters / "
+           << Figure{targets_.memory_total, 6} << " / " << in_mib(unit) << " MiB = " << by_total << " CU";
+    });
   }
 
   void sum_up() {
@@ -107,9 +119,10 @@ class Deciding {
     constexpr double limit = std::numeric_limits<std::uint32_t>::max();
     goal_.compute_units = static_cast<std::uint32_t>(std::min(most, limit));
     goal_.wish = input_.compute_unit * goal_.compute_units;
-    say("goal", Line(explains_) << goal_.compute_units << " CU: the most of CPU " << cpu_units_ << ", memory " << memory_units_
-                       << ", cache " << cache_units_ << ", rounded up"
-                       << (goal_.complete ? "" : "; incomplete, so no shrinking"));
+    say("goal", [&](Line& line) {
+      line << goal_.compute_units << " CU: the most of CPU " << cpu_units_ << ", memory " << memory_units_ << ", cache "
+           << cache_units_ << ", rounded up" << (goal_.complete ? "" : "; incomplete, so no shrinking");
+    });
   }
 
   const PolicyInput& input_;
@@ -125,9 +138,14 @@ class Deciding {
 Status DefaultPolicy::decide_into(const PolicyInput& input, Goal& goal) {
   reasons_.begin(goal);
   if (input.config == nullptr) return Error{Code::invalid_argument, "the policy got no scaling configuration"};
-  const Result<Targets> targets = targets_from(*input.config, input.compute_unit);
-  if (!targets) return targets.error();
-  Deciding(input, *targets, reasons_, explains_, goal).run();
+  if (!targets_ || *input.config != targets_of_.config || input.compute_unit != targets_of_.unit) {
+    targets_.reset();
+    const Result<Targets> targets = targets_from(*input.config, input.compute_unit);
+    if (!targets) return targets.error();
+    targets_of_ = {*input.config, input.compute_unit};
+    targets_ = *targets;
+  }
+  Deciding(input, *targets_, reasons_, explains_, goal).run();
   return {};
 }
 

@@ -1,14 +1,16 @@
 // DefaultPolicy: upstream's goal, number for number (autoscaling.md 2.2): the most compute units that the load average
 // (rounded), the memory in use and the file cache's working set (both rounded up) ask for, times the compute unit.
 //
-// Keeps nothing between calls but the room of its texts. Threads: as ports/policy. Failure: invalid_argument for knobs that divide by nothing;
-// figures that are missing, broken or older than a minute make the goal incomplete, each with its reason.
+// Keeps between calls the room of its texts and the knobs that it checked last, nothing that changes an answer.
+// Threads: as ports/policy. Failure: invalid_argument for knobs that divide by nothing; figures that are missing, broken
+// or older than a minute make the goal incomplete, each with its reason.
 //
 // Reasons: cpu.load1, memory.usage, memory.total, cache.working_set, too-few-windows, missing-metrics, goal.
 #pragma once
 
 #include "core/policy/reasons.hpp"
 #include "core/ports/policy.hpp"
+#include "plugins/policy-default/targets.hpp"
 
 namespace neonvm::policy_default {
 
@@ -18,10 +20,19 @@ class DefaultPolicy final : public policy::InPlacePolicy {
   explicit DefaultPolicy(bool explains = true) : explains_(explains) {}
 
   Status decide_into(const PolicyInput& input, Goal& goal) override;
+  // Older ones are looked at only where the newest lacks a figure.
+  [[nodiscard]] std::size_t samples_read() const override { return 1; }
 
  private:
+  struct Knobs {
+    ScalingConfig config;
+    Resources unit;
+  };
+
   policy::Reasons reasons_;
   bool explains_;
+  std::optional<Targets> targets_;     // of targets_of_
+  Knobs targets_of_;
 };
 
 }  // namespace neonvm::policy_default
