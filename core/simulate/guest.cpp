@@ -7,8 +7,8 @@ namespace neonvm::simulate {
 namespace {
 
 constexpr double page = 4096;
-constexpr double fixed_one = 2048;
-constexpr double load_factor[3] = {1884, 2014, 2037};
+constexpr std::uint64_t fixed_one = 2048;
+constexpr std::uint64_t load_factor[3] = {1884, 2014, 2037};
 constexpr double load_period = 5;
 constexpr double m = static_cast<double>(mib);
 
@@ -73,22 +73,20 @@ void Guest::run(const Demand& demand, double cpus, double seconds, Done& done) {
   while (since_tick_ >= load_period - 1e-9) {
     since_tick_ -= load_period;
     carry_ += tasks_;
-    const double whole = std::floor(carry_);
-    carry_ -= whole;
-    tick_load(static_cast<std::uint64_t>(whole));
+    const auto whole = static_cast<std::uint64_t>(carry_);
+    carry_ -= static_cast<double>(whole);
+    tick_load(whole);
     some10_ += (some_ - some10_) * 0.3934693402873666;   // 1 - e^(-5/10)
     stalled10_ += (stalled_ - stalled10_) * 0.3934693402873666;
   }
 }
 
 void Guest::tick_load(std::uint64_t tasks) {
-  const auto active = tasks * static_cast<std::uint64_t>(fixed_one);
+  const std::uint64_t active = tasks * fixed_one;
   for (int i = 0; i < 3; ++i) {
-    const auto load = static_cast<std::uint64_t>(load_[i]);
-    const auto factor = static_cast<std::uint64_t>(load_factor[i]);
-    std::uint64_t next = load * factor + active * (2048 - factor);
-    if (active >= load) next += 2047;
-    load_[i] = static_cast<double>(next / 2048);
+    const std::uint64_t load = load_[i], factor = load_factor[i];
+    const std::uint64_t up = active >= load ? fixed_one - 1 : 0;
+    load_[i] = (load * factor + active * (fixed_one - factor) + up) / fixed_one;
   }
 }
 
@@ -166,9 +164,10 @@ void Guest::account(double memory) {
 }
 
 void Guest::sample_into(GuestSample& s) const {
-  s.load1 = load_[0] / fixed_one;
-  s.load5 = load_[1] / fixed_one;
-  s.load15 = load_[2] / fixed_one;
+  constexpr auto one = static_cast<double>(fixed_one);
+  s.load1 = static_cast<double>(load_[0]) / one;
+  s.load5 = static_cast<double>(load_[1]) / one;
+  s.load15 = static_cast<double>(load_[2]) / one;
   s.cpu_used = used_rate_;
   s.cpu_stolen = 0;
   s.runnable = std::ceil(tasks_ - 1e-9);

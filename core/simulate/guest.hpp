@@ -48,7 +48,7 @@ class Guest {
   [[nodiscard]] double anonymous() const { return anonymous_; }
   [[nodiscard]] double file() const { return hot_ + cold_; }
   [[nodiscard]] double used() const { return anonymous_ + kernel_; }
-  [[nodiscard]] double load1() const { return load_[0] / 2048.0; }
+  [[nodiscard]] double load1() const { return static_cast<double>(load_[0]) / 2048.0; }
   [[nodiscard]] double stalled() const { return stalled_; }
   [[nodiscard]] bool starved() const { return starved_; }      // anonymous memory did not fit
   [[nodiscard]] std::uint64_t oom_kills() const { return oom_kills_; }
@@ -69,7 +69,7 @@ class Guest {
 
   // run queue
   double backlog_ = 0, tasks_ = 0, carry_ = 0, since_tick_ = 0, wait_share_ = 0, some_ = 0, some10_ = 0;
-  double load_[3] = {0, 0, 0};             // fixed point, whole numbers below 2^53
+  std::uint64_t load_[3] = {0, 0, 0};      // fixed point
   double seen_cpu_ = -1, seen_cpus_ = -1, used_rate_ = 0;
   double resting_ = 0;                     // seconds until the killed workload is back
 

@@ -13,7 +13,6 @@ constexpr Instant never = Instant::max();
 constexpr double fourth = 0.25;
 // As a PSI trigger "some 50000 1000000" would fire: 50 ms of waiting within a second.
 constexpr Duration pressure_delay = std::chrono::milliseconds(100);
-constexpr std::size_t spare_samples = 16;
 
 decide::ScalingSettings scaling_of(const Settings& s) {
   decide::ScalingSettings made = s.scaling;
@@ -35,11 +34,10 @@ SimulatedVm::SimulatedVm(const VmPlan& plan, const Settings& settings, std::uniq
     : plan_(&plan), settings_(&settings), source_(std::move(demand)), index_(index), holder_(plan.name),
       guest_(settings.guest, plan.min.memory, plan.max.cpu.whole_cpus()),
       scaling_(scaling_of(settings), {plan.min, plan.max, plan.memory_step}, {plan.start, plan.start, {}}, at),
-      consent_(settings.consent), asked_(plan.start), actual_(plan.start), now_(at), piece_end_(at), sampled_at_(at) {
+      consent_(settings.consent), asked_(plan.start), actual_(plan.start), now_(at), piece_end_(at), sampled_at_(at), settled_at_(at) {
   // Guests are not in step with each other.
   const auto period = static_cast<std::uint64_t>(settings.step.count());
   step_at_ = at + Duration(static_cast<std::int64_t>(mixed(settings.seed ^ hashed(plan.name)) % period));
-  samples_.reserve(settings.window + spare_samples);
   consent_.size_told(actual_.memory, at);
   scaling_.guest_connected(at);
   next_piece();
@@ -90,6 +88,7 @@ std::optional<Instant> SimulatedVm::advance(Instant until, PolicyCall& policy) {
 void SimulatedVm::bring_to(Instant at) {
   if (gone_) return;
   elapse(at);
+  settle();
   quiet_ = false;
   wake_at_ = std::min(wake_at_, at);
 }
@@ -99,16 +98,9 @@ void SimulatedVm::elapse(Instant to) {
     const Instant end = std::min(to, piece_end_);
     const double dt = seconds(end - now_);
     const Guest::Done done = guest_.advance(piece_.demand, size_, dt);
-    stats_.alive += dt;
     stats_.cpu_used += done.used;
     stats_.throttled += done.throttled;
     stats_.oom_kills += done.oom_kills;
-    stats_.cpu_granted += size_.cpus * dt;
-    stats_.memory_granted += size_.memory * dt;
-    stats_.cpu_needed += needed_cpu_ * dt;
-    stats_.memory_needed += needed_memory_ * dt;
-    stats_.units += units_ * dt;
-    stats_.oracle_units += oracle_units_ * dt;
     used_since_ += done.used;
     const bool lacks = needed_cpu_ > size_.cpus + 1e-9 || guest_.starved();
     if (lacks) stats_.short_seconds += dt;
@@ -121,7 +113,21 @@ void SimulatedVm::elapse(Instant to) {
   }
 }
 
+// What is given and what is needed are constant between two changes of either, and counted at the changes only.
+void SimulatedVm::settle() {
+  const double dt = seconds(now_ - settled_at_);
+  settled_at_ = now_;
+  stats_.alive += dt;
+  stats_.cpu_granted += size_.cpus * dt;
+  stats_.memory_granted += size_.memory * dt;
+  stats_.cpu_needed += needed_cpu_ * dt;
+  stats_.memory_needed += needed_memory_ * dt;
+  stats_.units += units_ * dt;
+  stats_.oracle_units += oracle_units_ * dt;
+}
+
 void SimulatedVm::next_piece() {
+  settle();
   piece_ = source_->piece(trace_seconds(now_));
   if (piece_.gone) {
     gone_ = true;
@@ -144,18 +150,25 @@ void SimulatedVm::next_piece() {
 }
 
 void SimulatedVm::size_changed() {
+  settle();
   size_ = {actual_.cpu.cpus(), static_cast<double>(actual_.memory.value)};
   units_ = std::max(size_.cpus / settings_->compute_unit.cpu.cpus(),
                     size_.memory / static_cast<double>(settings_->compute_unit.memory.value));
 }
 
-void SimulatedVm::take_sample(Instant at) {
-  const std::size_t window = settings_->window;
-  if (samples_.size() == window + spare_samples) {
-    std::move(samples_.end() - static_cast<std::ptrdiff_t>(window - 1), samples_.end(), samples_.begin());
-    samples_.resize(window - 1);
+// A simulated guest knows every figure, so what no answer depends on need not be kept: ten thousand windows are more
+// than a processor's cache holds.
+void SimulatedVm::take_sample(Instant at, const PolicyCall& policy) {
+  if (samples_.empty()) {
+    window_ = std::max<std::size_t>(settings_->window, 1);
+    if (settings_->skip_quiet) window_ = std::clamp<std::size_t>(policy.policy->samples_read(), 1, window_);
+    samples_.resize(2 * window_);
   }
-  GuestSample& sample = samples_.emplace_back();
+  if (taken_ == samples_.size()) {
+    std::move(samples_.end() - static_cast<std::ptrdiff_t>(window_ - 1), samples_.end(), samples_.begin());
+    taken_ = window_ - 1;
+  }
+  GuestSample& sample = samples_[taken_++];
   guest_.sample_into(sample);
   sample.at = at;
   sample.interval = seconds(at - sampled_at_);
@@ -174,7 +187,7 @@ void SimulatedVm::step(Instant at, PolicyCall& policy) {
   const bool extra = at == extra_at_;
   extra_at_ = never;
   if (!guest_here_) return;
-  take_sample(at);
+  take_sample(at, policy);
   const bool near = fed_at_ + settings_->consent.rate_window * 2 >= at;
   const bool needed = !quiet_ || extra || near || memory_at_ != never || guest_.available() < guest_.total() * fourth;
   if (!settings_->skip_quiet || settings_->step <= settings_->consent.rate_window * 2 || needed) look_at_memory(at);
@@ -183,13 +196,13 @@ void SimulatedVm::step(Instant at, PolicyCall& policy) {
 }
 
 void SimulatedVm::ask_policy(Instant at, PolicyCall& policy) {
-  const std::size_t shown = std::min(samples_.size(), settings_->window);
+  const std::size_t shown = std::min(taken_, window_);
   PolicyInput input;
   input.vm = plan_->name;
   input.now = at;
   if (settings_->epoch_seconds != 0)
     input.wall_seconds = settings_->epoch_seconds + static_cast<std::int64_t>(trace_seconds(at)) + wall_offset_;
-  input.samples = {samples_.data() + (samples_.size() - shown), shown};
+  input.samples = {samples_.data() + (taken_ - shown), shown};
   input.using_now = actual_;
   input.min = plan_->min;
   input.max = plan_->max;
@@ -209,10 +222,13 @@ void SimulatedVm::ask_policy(Instant at, PolicyCall& policy) {
     if (policy_error_.empty()) policy_error_ = answer.error().message;
     return;
   }
-  const Goal& goal = policy.goal;
-  if (goal_ && settings_->skip_quiet && goal_->complete == goal.complete && as_scaled(goal_->wish) == as_scaled(goal.wish)) return;
-  goal_ = Goal{goal.wish, goal.complete, goal.compute_units, {}, goal.ask_again};
-  scaling_.goal_changed(*goal_, at);
+  const Wanted said{policy.goal.wish, policy.goal.complete};
+  if (settings_->skip_quiet && said_ == said) return;
+  said_ = said;
+  const Wanted wanted{as_scaled(said.wish), said.complete};
+  if (settings_->skip_quiet && wanted_ == wanted) return;
+  wanted_ = wanted;
+  scaling_.goal_changed(Goal{said.wish, said.complete, policy.goal.compute_units, {}, policy.goal.ask_again}, at);
   quiet_ = false;
 }
 
@@ -234,7 +250,7 @@ bool SimulatedVm::memory_runs_short() const {
 // GuestConsent forgets samples after twice its window, so steps further apart than that are fed to it only when it has
 // to answer, and then the last one before.
 void SimulatedVm::feed_consent(Instant at) {
-  if (!samples_.empty() && samples_.back().at > fed_at_ && samples_.back().at < at) consent_.sampled(samples_.back());
+  if (taken_ != 0 && samples_[taken_ - 1].at > fed_at_ && samples_[taken_ - 1].at < at) consent_.sampled(samples_[taken_ - 1]);
   GuestSample sample;
   guest_.sample_into(sample);
   sample.at = at;

@@ -99,10 +99,11 @@ class SimulatedVm {
   // simulated_vm.cpp: time. The guest is moved on only where it is looked at or changed: where else it is stopped on
   // the way would show in the last bits of its figures.
   void elapse(Instant to);
+  void settle();
   void next_piece();
   void size_changed();
   void step(Instant at, PolicyCall& policy);
-  void take_sample(Instant at);
+  void take_sample(Instant at, const PolicyCall& policy);
   void ask_policy(Instant at, PolicyCall& policy);
   [[nodiscard]] Resources as_scaled(Resources wish) const;
   void look_at_memory(Instant at);
@@ -147,15 +148,22 @@ class SimulatedVm {
   bool quiet_ = false, gone_ = false, migrating_ = false, denied_ = false, guest_here_ = true;
 
   // what the policy sees
-  std::vector<GuestSample> samples_;          // ring by moving: the last `window` of them are shown
+  std::vector<GuestSample> samples_;          // written round after round; of the first `taken_` the last `window_` are shown
+  std::size_t taken_ = 0, window_ = 0;
   double used_since_ = 0;
   std::optional<GuestRequest> request_;
-  std::optional<Goal> goal_;                  // without its reasons
+  struct Wanted {
+    Resources wish;
+    bool complete = true;
+    friend bool operator==(const Wanted&, const Wanted&) = default;
+  };
+  std::optional<Wanted> said_, wanted_;       // by the policy last; what Scaling was told of that
   std::string policy_error_;
 
   // figures
   GuestSize size_;
   Resources needed_;
+  Instant settled_at_{};                      // up to here the figures of what was given and needed are in stats_
   double needed_cpu_ = 0, needed_memory_ = 0, units_ = 0, oracle_units_ = 0;
   bool short_ = false;
   Instant short_since_{};

@@ -30,7 +30,7 @@ bool SimulatedVm::is_quiet(const decide::Actions& actions) const {
 
 void SimulatedVm::think(Instant at) {
   for (int round = 0; round < most_rounds; ++round) {
-    const decide::Actions actions = scaling_.next(at);
+    const decide::Actions actions = scaling_.next(at, false);
     const bool acts = actions.permit || actions.resize || actions.consent || actions.tell || actions.look;
     wake_at_ = actions.wake_at.value_or(never);
     if (mischief_ != nullptr) mischief_->deciding(*this, actions, at);
@@ -290,7 +290,8 @@ void SimulatedVm::agent_crashed(Instant at) {
   scaling_.actual_observed(actual_, asked_revision_, cpus_done_ && memory_done_, at);
   if (guest_here_) scaling_.guest_connected(at);
   if (migrating_) scaling_.held_back("the VM is being migrated", at);
-  goal_.reset();
+  said_.reset();
+  wanted_.reset();
 }
 
 void SimulatedVm::guest_lost(Instant at) {
