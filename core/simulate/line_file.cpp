@@ -1,7 +1,9 @@
 #include "core/simulate/line_file.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 #include <zlib.h>
 
 namespace neonvm::simulate {
@@ -29,24 +31,41 @@ Error LineFile::wrong(std::size_t column, const std::string& what) const {
   return Error{Code::invalid_argument, what}.at(place);
 }
 
-Result<bool> LineFile::next(std::string_view& line) {
-  // A NUL would end the text early, so the end is looked for from behind.
-  std::memset(buffer_.data(), '\n', buffer_.size());
-  const bool more = gzgets(as_gz(file_.get()), buffer_.data(), static_cast<int>(buffer_.size())) != nullptr;
-  ++number_;
+Result<bool> LineFile::fill() {
+  std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+  end_ -= std::exchange(begin_, 0);
+  const int got = gzread(as_gz(file_.get()), buffer_.data() + end_, static_cast<unsigned>(buffer_.size() - end_));
   int code = Z_OK;
   const char* why = gzerror(as_gz(file_.get()), &code);
   if (code != Z_OK && code != Z_STREAM_END) {
     const bool cut = code == Z_BUF_ERROR;
     return wrong(0, cut ? "the gzip data ends too early; fetch the file again" : std::string("broken gzip data: ") + why);
   }
-  if (!more) return false;
-  std::size_t length = std::strlen(buffer_.data());
-  if (length == buffer_.size() - 1 && buffer_[length - 1] != '\n') return wrong(0, "the line is longer than 64 KiB; is this a text file?");
-  const bool ended = length > 0 && buffer_[length - 1] == '\n';
-  if (!ended && gzeof(as_gz(file_.get())) == 0) return wrong(length + 1, "there is a NUL byte; is this a text file?");
-  while (length > 0 && (buffer_[length - 1] == '\n' || buffer_[length - 1] == '\r')) --length;
-  line = std::string_view(buffer_.data(), length);
+  if (got > 0) end_ += static_cast<std::size_t>(got);
+  return got > 0;
+}
+
+Result<bool> LineFile::next(std::string_view& line) {
+  ++number_;
+  std::size_t looked = 0, length = 0;      // from begin_
+  while (true) {
+    const char* from = buffer_.data() + begin_;
+    const void* end = std::memchr(from + looked, '\n', end_ - begin_ - looked);
+    length = end != nullptr ? static_cast<std::size_t>(static_cast<const char*>(end) - from) : end_ - begin_;
+    if (length > most_line) return wrong(0, "the line is longer than 64 KiB; is this a text file?");
+    if (end != nullptr) break;
+    looked = length;
+    const auto more = fill();
+    if (!more) return more.error();
+    if (*more) continue;
+    if (length == 0) return false;
+    break;                                 // the last line has no end
+  }
+  line = std::string_view(buffer_.data() + begin_, length);
+  begin_ = std::min(begin_ + length + 1, end_);
+  const std::size_t zero = line.find('\0');
+  if (zero != std::string_view::npos) return wrong(zero + 1, "there is a NUL byte; is this a text file?");
+  while (!line.empty() && line.back() == '\r') line.remove_suffix(1);
   return true;
 }
 

@@ -30,10 +30,13 @@ class LineFile {
     void operator()(void* file) const;
   };
   explicit LineFile(std::string path, void* file) : path_(std::move(path)), file_(file) {}
+  // More bytes behind those not yet given out; false: there are none.
+  Result<bool> fill();
 
   std::string path_;
   std::unique_ptr<void, Close> file_;
-  std::string buffer_ = std::string(most_line + 2, '\0');
+  std::string buffer_ = std::string(4 * most_line, '\0');
+  std::size_t begin_ = 0, end_ = 0;     // of what was read and not yet given out
   std::uint64_t number_ = 0;
 };
 

@@ -10,6 +10,7 @@ namespace neonvm::simulate {
 namespace {
 
 constexpr double most_cpus = 4096;
+constexpr double longest = 10.0 * 366 * 86400;      // of a trace
 constexpr double most_memory = 64.0 * 1024 * static_cast<double>(gib);
 
 std::string file_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
@@ -40,6 +41,7 @@ class Collector {
       if (fault.what.empty() && found) fault = check_reading(reading);
       if (fault.what.empty() && found) fault = take(reading);
       if (!fault.what.empty()) return file->wrong(fault.column, fault.what);
+      if (!kept_) return kept_;
       first = false;
     }
   }
@@ -50,7 +52,7 @@ class Collector {
     for (const Times& t : times_) begin = std::min(begin, t.first), end = std::max(end, t.last);
     for (std::size_t i = 0; i < trace_.tracks.size(); ++i) {
       const auto shift = static_cast<float>(times_[i].first - begin);
-      for (TracePoint& point : trace_.tracks[i].points) point.at += shift;
+      trace_.tracks[i].points.shift(shift);
     }
     // The last reading of all holds for as long as the one before did.
     trace_.length = trace_.tracks.empty() ? 0 : end - begin + longest_usual_;
@@ -63,6 +65,12 @@ class Collector {
   };
 
   LineFault take(const Reading& r) {
+    earliest_ = std::min(earliest_, r.at);
+    latest_ = std::max(latest_, r.at);
+    if (latest_ - earliest_ > longest) {
+      return {r.columns.at, "time: " + std::to_string(r.at) + " s is more than ten years from other readings, " +
+                                std::to_string(r.at == latest_ ? earliest_ : latest_) + " s"};
+    }
     const auto known = places_.find(r.vm);
     if (known == places_.end()) {
       if (trace_.tracks.size() >= options_.most_vms) return {};
@@ -73,10 +81,10 @@ class Collector {
     const std::size_t place = known == places_.end() ? trace_.tracks.size() - 1 : known->second;
     Times& times = times_[place];
     auto& points = trace_.tracks[place].points;
-    if (!points.empty()) {
+    if (points.size() != 0) {
       const double gap = r.at - times.last;
       if (gap < 0) {
-        return {0, "time goes back for VM " + r.vm + ": " + std::to_string(r.at) + " after " + std::to_string(times.last) +
+        return {r.columns.at, "time goes back for VM " + r.vm + ": " + std::to_string(r.at) + " after " + std::to_string(times.last) +
                        "; sort the file by VM and time"};
       }
       if (gap == 0) return {};
@@ -84,16 +92,18 @@ class Collector {
       else longest_usual_ = std::max(longest_usual_, gap);
     }
     times.last = r.at;
-    points.push_back({static_cast<float>(r.at - times.first), static_cast<float>(r.cpu), static_cast<float>(r.memory),
-                      static_cast<float>(r.file)});
     ++trace_.readings;
+    kept_ = points.add({static_cast<float>(r.at - times.first), static_cast<float>(r.cpu), static_cast<float>(r.memory),
+                        static_cast<float>(r.file)}, *trace_.spool);
     return {};
   }
 
   const TraceOptions& options_;
   std::unordered_map<std::string, std::size_t> places_;
   std::vector<Times> times_;
+  Status kept_;                        // whether the last reading found room
   double longest_usual_ = 5;
+  double earliest_ = std::numeric_limits<double>::infinity(), latest_ = 0;
   Trace trace_;
 };
 
@@ -102,17 +112,17 @@ class Replay final : public DemandSource {
   Replay(const Track& track, double length) : points_(&track.points), length_(length) {}
 
   Piece piece(double at) override {
-    const auto& points = *points_;
+    const TrackPoints& points = *points_;
     while (next_ < points.size() && static_cast<double>(points[next_].at) <= at) ++next_;
     if (at >= length_) return {{}, at + 1, true};
     const double until = next_ < points.size() ? static_cast<double>(points[next_].at) : length_;
     if (next_ == 0) return {{}, until};
-    const TracePoint& p = points[next_ - 1];
+    const TracePoint p = points[next_ - 1];
     return {{static_cast<double>(p.cpu), static_cast<double>(p.memory), static_cast<double>(p.file), 0}, until};
   }
 
  private:
-  const std::vector<TracePoint>* points_;
+  const TrackPoints* points_;
   double length_;
   std::size_t next_ = 0;
 };
@@ -133,9 +143,13 @@ std::string guessed_format(const std::string& path) {
 }
 
 LineFault check_reading(const Reading& r) {
-  if (r.cpu > most_cpus) return {0, "cpu: " + std::to_string(r.cpu) + " CPUs; at most 4096 are believed"};
-  if (r.memory > most_memory || r.file > most_memory) return {0, "memory: " + std::to_string(r.memory) + " bytes; at most 64 TiB are believed"};
-  if (r.at > 1e12) return {0, "time: " + std::to_string(r.at) + " s is too far away"};
+  // Written so that NaN is out of range too: infinite memory less an infinite cache is one.
+  const auto within = [](double value, double most) { return value >= 0 && value <= most; };
+  const auto bytes = [](double value) { return std::to_string(value) + " bytes; at most 64 TiB are believed"; };
+  if (!within(r.cpu, most_cpus)) return {r.columns.cpu, "cpu: " + std::to_string(r.cpu) + " CPUs; at most 4096 are believed"};
+  if (!within(r.memory, most_memory)) return {r.columns.memory, "memory: " + bytes(r.memory)};
+  if (!within(r.file, most_memory)) return {r.columns.file, "file: " + bytes(r.file)};
+  if (!within(r.at, 1e12)) return {r.columns.at, "time: " + std::to_string(r.at) + " s is too far away"};
   return {};
 }
 

@@ -2,7 +2,8 @@
 //
 //   csv        header line; columns time (seconds), vm, cpu (CPUs), memory (bytes), file (bytes); vm, memory and file
 //              may be missing
-//   jsonl      one object a line: {"time":5,"vm":"a","cpu":1.5,"memory":1e9,"file":1e8}; as `neonvm record` writes it
+//   jsonl      one object a line: {"time":5,"vm":"a","cpu":1.5,"memory":1e9,"file":1e8}; as `neonvm record` writes it, which
+//              also says what the VM had (cpus, size): that is no demand
 //   azure      Azure Public Dataset V2 (2019), vm_cpu_readings-*.csv[.gz]: timestamp, VM id, min, max, average CPU in
 //              percent of its cores; no memory
 //   borg       Google cluster data 2019 (v3), table instance_usage exported as JSON lines: microseconds, usage as a
@@ -11,7 +12,8 @@
 //   bitbrains  GWA-T-12 fastStorage and Rnd, one file a VM, ";\t" between; its "Timestamp [ms]" are seconds
 //
 // Called by cli/simulate. Time begins with the first reading of all. A reading holds until the next one of its VM; a VM
-// without one for longer than `largest_gap` keeps its last, and the gap is counted. A reading takes 16 bytes.
+// without one for longer than `largest_gap` keeps its last, and the gap is counted. A reading takes
+// 16 bytes, of which a VM keeps at most 4 KiB in memory (track_points.hpp).
 // Failure: invalid_argument with file, line and column for what is no number, NaN, negative, above 4096 CPUs or 64 TiB,
 // goes back in time, or has too few or too many columns; for a file without any reading; for damaged gzip.
 #pragma once
@@ -26,25 +28,20 @@
 #include "core/model/resources.hpp"
 #include "core/model/result.hpp"
 #include "core/simulate/demand.hpp"
+#include "core/simulate/track_points.hpp"
 
 namespace neonvm::simulate {
 
-struct TracePoint {
-  float at = 0;           // seconds since the trace's beginning
-  float cpu = 0;          // CPUs
-  float memory = 0;       // bytes, anonymous
-  float file = 0;         // bytes, file working set
-};
-
 struct Track {
   std::string vm;
-  std::vector<TracePoint> points;     // in the order of time
+  TrackPoints points;                 // in the order of time
 };
 
 struct Trace {
   std::vector<Track> tracks;          // in the order in which the VMs first appear
   double length = 0;                  // seconds
   std::uint64_t readings = 0, gaps = 0;
+  std::shared_ptr<Spool> spool = std::make_shared<Spool>();   // of the tracks
 };
 
 struct TraceOptions {

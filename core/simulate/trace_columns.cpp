@@ -68,7 +68,7 @@ class Csv final : public TraceFormat {
     const std::vector<Cell> cells = cells_of(line, ',');
     if (first) return header(cells);
     if (LineFault f = expect(cells, count_); !f.what.empty()) return f;
-    out = {"vm", 0, 0, 0, 0};
+    out = {"vm", 0, 0, 0, 0, columns(cells)};
     if (LineFault f = number(cells[*places_[0]], "time", out.at); !f.what.empty()) return f;
     if (places_[1]) {
       if (LineFault f = vm_name(cells[*places_[1]], out.vm); !f.what.empty()) return f;
@@ -84,6 +84,11 @@ class Csv final : public TraceFormat {
 
  private:
   static constexpr std::array<const char*, 5> names = {"time", "vm", "cpu", "memory", "file"};
+
+  [[nodiscard]] Reading::Columns columns(const std::vector<Cell>& cells) const {
+    const auto of = [&](std::size_t name) { return places_[name] ? cells[*places_[name]].column : 0; };
+    return {of(0), of(2), of(3), of(4)};
+  }
 
   LineFault header(const std::vector<Cell>& cells) {
     count_ = cells.size();
@@ -121,6 +126,7 @@ class Azure final : public TraceFormat {
     out.cpu = mean / 100 * cores_;
     out.memory = memory_;
     out.file = 0;
+    out.columns = {cells[0].column, cells[4].column, 0, 0};
     found = true;
     return {};
   }
@@ -146,6 +152,7 @@ class Alibaba final : public TraceFormat {
     out.cpu = cpu / 100 * cores_;
     out.memory = memory / 100 * memory_;
     out.file = 0;
+    out.columns = {cells[2].column, cells[3].column, cells[4].column, 0};
     found = true;
     return {};
   }
@@ -173,6 +180,7 @@ class Bitbrains final : public TraceFormat {
     out.cpu = cores * percent / 100;
     out.memory = used * 1024;
     out.file = 0;
+    out.columns = {cells[0].column, cells[4].column, cells[6].column, 0};
     found = true;
     return {};
   }

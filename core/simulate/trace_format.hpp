@@ -13,6 +13,9 @@ namespace neonvm::simulate {
 struct Reading {
   std::string vm;
   double at = 0, cpu = 0, memory = 0, file = 0;     // at: as in the file, in seconds
+  struct Columns {
+    std::size_t at = 0, cpu = 0, memory = 0, file = 0;
+  } columns;                                        // where in the line they stand, for faults
 };
 
 // What is wrong in a line, and at which of its letters (from 1; 0: the whole line).

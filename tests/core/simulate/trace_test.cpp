@@ -133,18 +133,62 @@ TEST_CASE("bad input names file, line and column") {
   const auto csv = [&](const std::string& text) { return refusal(folder.file("x.csv", text), as("csv")); };
   CHECK(csv("time,cpu\n0,1\n5,nan\n") == ":3:3: cpu: \"nan\" is not finite");
   CHECK(csv("time,cpu\n0,-1\n") == ":2:3: cpu: \"-1\" is negative");
-  CHECK(csv("time,cpu\n0,1e9\n").find(":2: cpu: 1000000000") == 0);
+  CHECK(csv("time,cpu\n0,1e9\n").find(":2:3: cpu: 1000000000") == 0);
+  CHECK(csv("time,cpu,memory\n0,1,1e15\n").find(":2:5: memory: ") == 0);
+  CHECK(csv("time,cpu\n0,1\n4e8,1\n").find(":3:1: time: 400000000.000000 s is more than ten years from other readings") == 0);
   CHECK(csv("time,cpu\n0,1,2\n") == ":2:5: there are 3 columns, but this format has 2");
   CHECK(csv("time,cpu\n0\n") == ":2:1: there are 1 columns, but this format has 2");
-  CHECK(csv("time,cpu\n10,1\n5,1\n").find(":3: time goes back for VM vm") == 0);
+  CHECK(csv("time,cpu\n10,1\n5,1\n").find(":3:1: time goes back for VM vm") == 0);
   CHECK(csv("time,cpus\n").find(":1:6: unknown column \"cpus\"") == 0);
   CHECK(csv("time,cpu\n0,one\n") == ":2:3: cpu: \"one\" is no number");
   CHECK(csv("").find(": there is no reading") == 0);
   CHECK(csv("time,cpu\n" + std::string(70000, '1') + "\n").find(":2: the line is longer than 64 KiB") == 0);
   CHECK(csv(std::string("time,cpu\n0,1\0,2\n", 16)).find(":2:4: there is a NUL byte") == 0);
   CHECK(refusal(folder.file("x.jsonl", "{\"time\":0,\"cpu\":1}\n{\"time\":\n"), as("jsonl")).find(":2:9: this is no JSON") == 0);
-  CHECK(refusal(folder.file("y.jsonl", "{\"time\":0,\"cpus\":1}\n"), as("jsonl")).find(":1: unknown member \"cpus\"") == 0);
+  CHECK(refusal(folder.file("y.jsonl", "{\"time\":0,\"cores\":1}\n"), as("jsonl")).find(":1:11: unknown member \"cores\"") == 0);
+  CHECK(refusal(folder.file("z.jsonl", "{\"cpu\":-1,\"time\":0}\n"), as("jsonl")).find(":1:2: cpu: -1.000000 is negative") == 0);
+  CHECK(refusal(folder.file("v.jsonl", "{\"cpu\":1,\"time\":0,\"vm\":[]}\n"), as("jsonl")).find(":1:20: vm: must be a text") == 0);
   CHECK(refusal(folder.file("1.csv", "1;2\n"), as("bitbrains")).find(":1:3: there are 2 columns, but this format has 11") == 0);
+}
+
+TEST_CASE("what is nested deeply or cancels out is refused") {
+  const Folder folder;
+  const auto borg = [&](const std::string& id, const std::string& memory, const std::string& cache) {
+    return refusal(folder.file("instance_usage.json", "{\"start_time\":1,\"collection_id\":" + id + ",\"instance_index\":1,\"average_usage\":{\"cpus\":1,\"memory\":" +
+                                                          memory + "},\"page_cache_memory\":" + cache + "}\n"), as("borg"));
+  };
+  CHECK(borg(std::string(20000, '[') + std::string(20000, ']'), "0", "0").find(":1:17: collection_id: must be a whole number") == 0);
+  CHECK(borg("1", "1e308", "1e308").find("memory: ") != std::string::npos);
+}
+
+TEST_CASE("a line may lie across two blocks of the file") {
+  const Folder folder;
+  std::string text = "time,vm,cpu\n";
+  for (int i = 0; i < 40; ++i) text += std::to_string(i * 5) + "," + std::string(16'000 + static_cast<std::size_t>(i) * 7, 'a') + ",1\n";
+  CHECK(read(folder.file("long.csv", text), as("csv")).tracks.size() == 40);
+  text.pop_back();
+  CHECK(read(folder.gzip("long.csv.gz", text), as("csv")).readings == 40);
+}
+
+TEST_CASE("a long trace leaves memory and comes back as it was") {
+  const Folder folder;
+  std::string text = "time,vm,cpu\n";
+  for (int i = 0; i < 3000; ++i)
+    for (const char* vm : {"a", "b"}) text += std::to_string(i * 5 + (*vm == 'b' ? 100 : 0)) + "," + vm + "," + std::to_string(i % 7) + "\n";
+  const Trace trace = read(folder.file("long.csv", text), as("csv"));
+  CHECK(trace.spool->bytes() > 0);
+  REQUIRE(trace.tracks[1].points.size() == 3000);
+  for (std::size_t i = 0; i < 3000; ++i) {
+    const auto j = static_cast<float>(i);
+    const TracePoint a = trace.tracks[0].points[i], b = trace.tracks[1].points[i];
+    if (a.at != j * 5 || b.at != j * 5 + 100 || a.cpu != static_cast<float>(i % 7) || b.cpu != a.cpu) FAIL("reading " << i);
+  }
+  CHECK(replay(trace.tracks[0], trace.length)->piece(14'000).demand.cpu == 2800 % 7);
+  setenv("TMPDIR", "/nowhere", 1);
+  const auto nowhere = read_trace({folder.file("long.csv", text)}, as("csv"));
+  unsetenv("TMPDIR");
+  REQUIRE(!nowhere.ok());
+  CHECK(nowhere.error().message.find("set TMPDIR to a folder that has room") != std::string::npos);
 }
 
 TEST_CASE("gaps are held and counted") {
