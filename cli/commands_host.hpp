@@ -21,6 +21,7 @@ Command console_command();
 Command exec_command();
 Command cp_command();
 Command top_command();
+Command record_command();
 Command explain_command();
 Command events_command();
 Command serve_command();

@@ -1,5 +1,5 @@
 // neonvm simulate: the same decisions in virtual time, to compare policies.
-#include <csignal>
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <thread>
@@ -15,18 +15,20 @@ namespace neonvm::cli {
 namespace {
 
 struct SimulateOptions {
-  std::string cluster, output = "table", html, duration, format, max = "8,64Gi";
+  std::string cluster, output = "table", html, duration, format, min = "250m,1Gi", max = "8,64Gi";
   std::vector<std::string> policies, what_if, traces, replay;
   std::int64_t seed = -1, threads_wanted = 0, faults = -1, cluster_days = 0;
 };
 
-Result<Resources> parse_max(const std::string& text) {
+Result<Resources> parse_size(const std::string& option, const std::string& text) {
   const auto comma = text.find(',');
-  if (comma == std::string::npos) return Error{Code::invalid_argument, "--max: \"" + text + "\" is no size; write CPUS,MEMORY: 8,64Gi"};
+  if (comma == std::string::npos) return Error{Code::invalid_argument, option + ": \"" + text + "\" is no size; write CPUS,MEMORY: 8,64Gi"};
   const auto cpu = parse_milli_cpu(text.substr(0, comma));
   const auto memory = parse_bytes(text.substr(comma + 1));
-  if (!cpu) return cpu.error().at("--max");
-  if (!memory) return memory.error().at("--max");
+  if (!cpu) return cpu.error().at(option);
+  if (!memory) return memory.error().at(option);
+  if (cpu->value == 0 || memory->value < 256 * mib)
+    return Error{Code::invalid_argument, option + ": \"" + text + "\" is too little; a VM has some CPU and at least 256Mi"};
   return Resources{*cpu, *memory};
 }
 
@@ -38,9 +40,12 @@ Result<SimulateConfig> load(const SimulateOptions& o) {
   if (!o.cluster.empty()) return load_simulate_config(o.cluster);
   simulate::TraceOptions options;
   options.format = !o.replay.empty() ? "jsonl" : o.format.empty() ? simulate::guessed_format(traces.front()) : o.format;
-  const auto max = parse_max(o.max);
+  const auto min = parse_size("--min", o.min);
+  if (!min) return min.error();
+  const auto max = parse_size("--max", o.max);
   if (!max) return max.error();
-  return cluster_for_traces(traces, options, *max);
+  if (!fits_in(*min, *max)) return Error{Code::invalid_argument, "--min: " + o.min + " is above --max, " + o.max};
+  return cluster_for_traces(traces, options, *min, *max);
 }
 
 Result<SimulateConfig> configured(const SimulateOptions& o) {
@@ -93,6 +98,15 @@ void print_table(const std::vector<simulate::NamedResult>& worlds) {
   table.print();
 }
 
+// A gap is no mistake of the user's, but the figures are the worse for it.
+void tell_gaps(const SimulateConfig& config) {
+  for (const Workload& work : config.workloads) {
+    if (!work.trace || work.trace->gaps == 0) continue;
+    std::cerr << work.traces.front() << ": " << work.trace->gaps << " gaps above " << figure(work.trace_options.largest_gap)
+              << " s; in each the reading before it holds\n";
+  }
+}
+
 Status write_file(const std::string& path, const std::string& text) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file << text;
@@ -104,11 +118,12 @@ Status write_file(const std::string& path, const std::string& text) {
 Result<int> simulate_worlds(Context& context, const SimulateOptions& o) {
   auto config = configured(o);
   if (!config) return config.error();
+  tell_gaps(*config);
   if (o.faults >= 0) {
     int worst = 0;
     for (const std::string& policy : config->policies) {
       const auto code = simulate_faults(context, *config, policy, static_cast<std::uint64_t>(o.faults));
-      if (!code) return code;
+      if (!code || *code == 130) return code;
       worst = std::max(worst, *code);
     }
     return worst;
@@ -142,6 +157,7 @@ Command simulate_command() {
             o.list("--trace", s.traces, "FILE", "Without a cluster file: the use of VMs to replay");
             o.text("--format", s.format, "FORMAT", "Of --trace: csv, jsonl, azure, borg, alibaba, bitbrains");
             o.list("--replay", s.replay, "FILE", "A run written by neonvm record");
+            o.text("--min", s.min, "CPUS,MEMORY", "Without a cluster file: the least that a VM has, and what it begins with");
             o.text("--max", s.max, "CPUS,MEMORY", "Without a cluster file: the most that a VM may have");
             o.text("--duration", s.duration, "TIME", "How long: 90s, 5m, 24h, 7d");
             o.number("--seed", s.seed, 0, 9'000'000'000'000'000, "N", "Of the generators");

@@ -306,7 +306,7 @@ Result<SimulateConfig> load_simulate_config(const std::string& path) {
 }
 
 Result<SimulateConfig> cluster_for_traces(const std::vector<std::string>& files, const simulate::TraceOptions& options,
-                                          const Resources& max) {
+                                          const Resources& min, const Resources& max) {
   SimulateConfig config;
   auto trace = simulate::read_trace(files, options);
   if (!trace) return trace.error();
@@ -315,7 +315,7 @@ Result<SimulateConfig> cluster_for_traces(const std::vector<std::string>& files,
   for (std::size_t i = 0; i < count; ++i) {
     VmPlan vm;
     vm.name = work.trace->tracks[i].vm;
-    vm.min = vm.start = field_min({MilliCpu{250}, Bytes{gib}}, max);
+    vm.min = vm.start = min;
     vm.max = max;
     config.cluster.vms.push_back(std::move(vm));
     config.origins.push_back({0, i});

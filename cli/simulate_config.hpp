@@ -51,9 +51,9 @@ struct SimulateConfig {
 };
 
 Result<SimulateConfig> load_simulate_config(const std::string& path);
-// A cluster for traces alone: every VM from 0.25 CPU, 1 GiB to `max`, on nodes that hold them all.
+// A cluster for traces alone: every VM from `min`, which it begins with, to `max`, on nodes that hold them all.
 Result<SimulateConfig> cluster_for_traces(const std::vector<std::string>& files, const simulate::TraceOptions& options,
-                                          const Resources& max);
+                                          const Resources& min, const Resources& max);
 
 // "90", "90s", "5m", "24h", "7d": seconds.
 Result<double> parse_seconds(const std::string& text);
