@@ -23,18 +23,20 @@ Result<int> simulate_faults(Context& context, const SimulateConfig& config, cons
     return simulate::run_with_faults(cluster, config.settings, sources_of(config), *policies, some, seed, config.duration,
                                      progress_of(name, policy));
   };
+  const Interrupt interrupt;
   const auto first = run(faults, policy + " with faults");
   if (!first) return first.error();
   const double days = first->simulated / 86400;
   if (!first->broken) {
-    std::cout << policy << ": every law held at " << first->events << " events of " << figure(days) << " cluster-days with "
-              << faults.size() << " faults, seed " << seed << "\n";
-    return 0;
+    const bool stopped = Interrupt::asked();
+    std::cout << policy << (stopped ? ": stopped; until then every law held at " : ": every law held at ") << first->events
+              << " events of " << figure(days) << " cluster-days with " << faults.size() << " faults, seed " << seed << "\n";
+    return stopped ? 130 : 0;
   }
   std::cout << policy << ", seed " << seed << ": " << of(*first->broken) << "\n";
   const auto left = simulate::shortened(faults, [&](const std::vector<simulate::Fault>& some) {
     const auto again = run(some, "shortening");
-    return again.ok() && again->broken.has_value();
+    return again.ok() && again->broken.has_value() && !Interrupt::asked();
   });
   std::cout << "it takes these " << left.size() << " of " << faults.size() << " faults:\n";
   for (const simulate::Fault& fault : left) std::cout << "  " << to_string(fault) << "\n";

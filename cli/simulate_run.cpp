@@ -3,7 +3,6 @@
 #include <atomic>
 #include <cmath>
 #include <condition_variable>
-#include <csignal>
 #include <cstdio>
 #include <iostream>
 #include <mutex>
@@ -20,24 +19,6 @@ namespace {
 std::atomic<bool> stop_asked{false};
 
 void on_interrupt(int) { stop_asked = true; }
-
-// Ctrl-C means "enough" while this lives; twice means "now".
-class Interrupt {
- public:
-  Interrupt() {
-    stop_asked = false;
-    struct sigaction action {};
-    action.sa_handler = on_interrupt;
-    action.sa_flags = static_cast<int>(SA_RESETHAND);
-    sigaction(SIGINT, &action, &before_);
-  }
-  ~Interrupt() { sigaction(SIGINT, &before_, nullptr); }
-  Interrupt(const Interrupt&) = delete;
-  Interrupt& operator=(const Interrupt&) = delete;
-
- private:
-  struct sigaction before_ {};
-};
 
 // Ends the program when nothing moves for `limit`.
 class Watchdog {
@@ -178,6 +159,16 @@ Result<simulate::NamedResult> run_one(Context& context, const SimulateConfig& co
 }
 
 }  // namespace
+
+Interrupt::Interrupt() {
+  stop_asked = false;
+  struct sigaction action {};
+  action.sa_handler = on_interrupt;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &action, &before_);
+}
+Interrupt::~Interrupt() { sigaction(SIGINT, &before_, nullptr); }
+bool Interrupt::asked() { return stop_asked; }
 
 simulate::ProgressCall progress_of(const std::string& name, const std::string& policy) {
   const auto meter = std::make_shared<Meter>(name);

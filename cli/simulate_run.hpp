@@ -1,6 +1,7 @@
 // How `neonvm simulate` runs its worlds: policies opened, progress shown, Ctrl-C heard, a stuck policy ended.
 #pragma once
 
+#include <csignal>
 #include <string>
 #include <vector>
 
@@ -16,12 +17,26 @@ struct WhatIf {
 };
 Result<std::vector<WhatIf>> parse_what_if(const std::vector<std::string>& texts);
 
+// Ctrl-C means "enough" while one lives; twice means "now". One at a time; main thread.
+class Interrupt {
+ public:
+  Interrupt();
+  ~Interrupt();
+  Interrupt(const Interrupt&) = delete;
+  Interrupt& operator=(const Interrupt&) = delete;
+  // Since the last one was made.
+  static bool asked();
+
+ private:
+  struct sigaction before_ {};
+};
+
 // Every policy of the config, and again with `changes` if there are any. Ctrl-C ends with what there is so far. A policy
 // that does not answer for 30 s ends the program: code in this process cannot be stopped otherwise.
 Result<std::vector<simulate::NamedResult>> run_worlds(Context& context, const SimulateConfig& config,
                                                       const std::vector<WhatIf>& changes);
 
-// Says what was checked, or which law broke, by what, and how to see it again: then 1.
+// Says what was checked, or which law broke, by what, and how to see it again: then 1. 130 after Ctrl-C.
 Result<int> simulate_faults(Context& context, const SimulateConfig& config, const std::string& policy, std::uint64_t seed);
 
 // Shows how far a run is, ends a program whose policy does not answer, and says no after Ctrl-C.
