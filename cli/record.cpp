@@ -19,9 +19,9 @@ struct RecordOptions {
 };
 
 // Lives for one recording; all of it on its own loop.
-class Recorder {
+class RecordRun {
  public:
-  Recorder(const std::string& vm, Duration every, std::ostream& out) : vm_(vm), out_(out), recording_(vm, every) {}
+  RecordRun(const std::string& vm, Duration every, std::ostream& out) : vm_(vm), out_(out), recording_(vm, every) {}
 
   Status run(const std::string& endpoint, std::optional<Duration> limit) {
     daemon::RunnerLink::Callbacks callbacks;
@@ -96,7 +96,7 @@ Result<int> record(Context& context, const RecordOptions& options) {
     file.open(options.file, std::ios::binary | std::ios::trunc);
     if (!file) return Error{Code::permission_denied, "--file: " + options.file + " cannot be written"};
   }
-  Recorder recorder(options.name, *every, options.file.empty() ? std::cout : file);
+  RecordRun recorder(options.name, *every, options.file.empty() ? std::cout : file);
   const Status status = recorder.run(*endpoint, limit);
   const auto& done = recorder.recording();
   std::cerr << options.name << ": " << done.readings() << " readings over " << std::lround(done.length()) << " s\n";

@@ -3,7 +3,8 @@
 // Used by `neonvm record`; read again by the importer of "jsonl". Pure: samples bring their Instant. Threads: a value.
 // Memory: one reading under way, whatever the length.
 //
-// cpu     what was used; with all CPUs busy, the tasks that run or wait, since that is what more CPUs would be used by
+// cpu     what was used; with all CPUs busy or tasks waiting for one most of the time, the tasks that run or wait, since
+//         that is what more CPUs would be used by
 // memory  anonymous pages, shared memory and what is swapped out: what cannot be dropped
 // file    pages of files in memory; which of them are read again cannot be seen from outside
 // cpus, size: what the VM had, for comparing; no demand

@@ -58,6 +58,13 @@ TEST_CASE("with every CPU busy the demand is what waits for one") {
   CHECK(recording.sampled(sample(1, 1.0, 5), has)->find("\"cpu\":1.0") != std::string::npos);
 }
 
+TEST_CASE("where tasks wait most of the time the use that is counted says little") {
+  Recording recording("web", std::chrono::seconds(1));
+  GuestSample held_back = sample(0, 0.01, 2);
+  held_back.cpu.some = 0.96;
+  CHECK(recording.sampled(held_back, has)->find("\"cpu\":2.0") != std::string::npos);
+}
+
 TEST_CASE("figures that are not told are left out") {
   Recording recording("web", std::chrono::seconds(1));
   CHECK_FALSE(recording.sampled(sample(0, absent, 1), has));
