@@ -44,9 +44,9 @@ class Deciding {
     reasons_.say(goal_, rule, line);
   }
 
-  void missing(const Line& why) {
+  void missing(const Missing& what) {
     goal_.complete = false;
-    if (explains_) reasons_.say(goal_, "missing-metrics", why);
+    if (explains_) reasons_.say(goal_, "missing-metrics", what.line());
   }
 
   void cpu() {

@@ -13,33 +13,30 @@ using policy::in_seconds;
 
 bool makes_sense(double x) { return std::isfinite(x) && x >= 0; }
 
-template <typename T>
-Reading<T> missing(const policy::Line& why) {
-  return {std::nullopt, why};
-}
-
 // `take` answers the figure, or none when this sample has no usable one.
 template <typename T, typename Take>
 Reading<T> newest(std::span<const GuestSample> samples, Instant now, const char* what, Take take) {
-  if (samples.empty()) return missing<T>(policy::Line() << "no sample yet, so no " << what);
   for (auto sample = samples.rbegin(); sample != samples.rend(); ++sample) {
     const auto old = age(sample->at, now);
     if (old && *old > max_age) break;
     if (!old) continue;
     if (std::optional<T> value = take(*sample)) return {value, {}};
   }
-  const auto old = age(samples.back().at, now);
-  policy::Line why;
-  if (old && *old > max_age) {
-    why << "the newest sample is " << policy::Decimals{seconds(*old), 0} << " s old, above the limit of "
-        << in_seconds(max_age) << " s, so no " << what;
-  } else {
-    why << "no sample of the last " << in_seconds(max_age) << " s tells a usable " << what;
-  }
-  return missing<T>(why);
+  Missing missing{what, !samples.empty(), std::nullopt};
+  if (missing.any) missing.age = age(samples.back().at, now);
+  if (missing.age && *missing.age <= max_age) missing.age.reset();
+  return {std::nullopt, missing};
 }
 
 }  // namespace
+
+policy::Line Missing::line() const {
+  policy::Line why;
+  if (!any) return why << "no sample yet, so no " << what;
+  if (!age) return why << "no sample of the last " << in_seconds(max_age) << " s tells a usable " << what;
+  return why << "the newest sample is " << policy::Decimals{seconds(*age), 0} << " s old, above the limit of "
+             << in_seconds(max_age) << " s, so no " << what;
+}
 
 Reading<Load> read_load(std::span<const GuestSample> samples, Instant now) {
   return newest<Load>(samples, now, "load average", [](const GuestSample& s) -> std::optional<Load> {

@@ -15,10 +15,18 @@ namespace neonvm::policy_default {
 
 constexpr Duration max_age = std::chrono::seconds(60);
 
+// Why there is no value; written out only when somebody reads it.
+struct Missing {
+  const char* what = "";            // "load average"
+  bool any = false;                 // there are samples
+  std::optional<Duration> age;      // of the newest, if that is too old
+  [[nodiscard]] policy::Line line() const;
+};
+
 template <typename T>
 struct Reading {
   std::optional<T> value;
-  policy::Line missing;             // why there is no value
+  Missing missing;
 };
 
 struct Load {

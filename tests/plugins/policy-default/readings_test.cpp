@@ -23,15 +23,15 @@ TEST_CASE("readings: the newest usable sample counts") {
   samples[0].load1 = std::numeric_limits<double>::infinity();
   const auto none = read_load(samples, test_now);
   CHECK_FALSE(none.value);
-  CHECK(none.missing.text() == "no sample of the last 60 s tells a usable load average");
+  CHECK(none.missing.line().text() == "no sample of the last 60 s tells a usable load average");
 }
 
 TEST_CASE("readings: a minute old is the limit") {
   CHECK(read_load(std::vector{sample(60)}, test_now).value);
   const auto old = read_load(std::vector{sample(61)}, test_now);
   CHECK_FALSE(old.value);
-  CHECK(old.missing.text() == "the newest sample is 61 s old, above the limit of 60 s, so no load average");
-  CHECK(read_load({}, test_now).missing.text() == "no sample yet, so no load average");
+  CHECK(old.missing.line().text() == "the newest sample is 61 s old, above the limit of 60 s, so no load average");
+  CHECK(read_load({}, test_now).missing.line().text() == "no sample yet, so no load average");
   // An old one does not come back when the newest one is broken.
   std::vector<GuestSample> samples{sample(61), sample(0)};
   samples[1].memory_available = unknown;
