@@ -275,7 +275,7 @@ bool Ledger::is_late(const Booking& booking, AskId id, Instant now) const {
 }
 
 Result<Grant> Ledger::ask(const std::string& holder, const Resources& wanted, const Resources& unit,
-                          const std::optional<Resources>& last_permit, Instant at, AskId id) {
+                          const std::optional<Resources>& last_permit, Instant at, AskId id, bool explains) {
   const auto it = bookings_.find(holder);
   if (it == bookings_.end()) return Error{Code::not_found, "no runner " + holder + " is booked"};
   const Instant now = clock(at);
@@ -307,7 +307,7 @@ Result<Grant> Ledger::ask(const std::string& holder, const Resources& wanted, co
     answer.retry = confirm_by_;
   } else {
     room = stretched(free(books), booking.overcommit);
-    if (exceeds_somewhere(wanted, base + room)) answer.why = booking.node + " lacks " + shortage(wanted - base, room);
+    if (explains && exceeds_somewhere(wanted, base + room)) answer.why = booking.node + " lacks " + shortage(wanted - base, room);
   }
   strike(booking);
   booking.granted = {part(wanted.cpu, base.cpu, room.cpu, unit.cpu),

@@ -113,9 +113,10 @@ class Ledger {
   // Requests.
   // Books `size` for a new holder. Same holder and node again: ok and unchanged. out_of_capacity names the shortage.
   Status reserve(const Booking& wanted);
-  // May the holder have so much in total? not_found: no such holder.
+  // May the holder have so much in total? not_found: no such holder. explains: false leaves `why` empty where it would
+  // name a shortage, for who asks a hundred million times and shows it to nobody.
   Result<Grant> ask(const std::string& holder, const Resources& wanted, const Resources& unit,
-                    const std::optional<Resources>& last_permit, Instant now, AskId id = {});
+                    const std::optional<Resources>& last_permit, Instant now, AskId id = {}, bool explains = true);
   // The account of a node's agent, and a lease for it: see headroom.hpp. conflict: not its newest request.
   Result<HeadroomAnswer> headroom_asked(const HeadroomRequest& request, Instant now);
 

@@ -94,6 +94,7 @@ struct Actions {
   std::optional<Resources> headroom;          // would be taken from the agent's headroom: the permit falls short of it
   std::optional<std::uint64_t> look;          // read the VM again: a write may or may not have happened
   std::optional<Instant> wake_at;             // ask next() again then, if nothing comes before
+  std::optional<Instant> wake_besides;        // the same, but for asking once more for a permit that fell short
   Resources wish;
   std::vector<Because> because;
 };

@@ -19,9 +19,12 @@ struct Scaling::Draft {
   bool explains = true;
   Actions actions;
 
+  static void earlier(std::optional<Instant>& known, Instant at) { known = std::min(known.value_or(at), at); }
   void wake(Instant at) {
-    if (!actions.wake_at || at < *actions.wake_at) actions.wake_at = at;
+    earlier(actions.wake_at, at);
+    earlier(actions.wake_besides, at);
   }
+  void ask_again(Instant at) { earlier(actions.wake_at, at); }
   // The text is put together only for who wants it: it costs more than deciding does.
   template <typename... Parts>
   void say(const char* rule, const Parts&... parts) {
@@ -148,8 +151,8 @@ void Scaling::next_permit(Draft& draft) const {
     if (permit_until_ <= draft.now) draft.say("permit.lapsed", "not restated for too long: only what is used of it holds");
     else if (exceeds_somewhere(*last_wanted_, *permit))
       draft.say("permit.short", "the node gives ", *permit, " of ", *last_wanted_);
-    if (wanted != *permit && again > draft.now) draft.wake(again);
-    if (std::max(due, again) > draft.now) draft.wake(std::max(due, again));
+    if ((wanted != *permit || again >= due) && again > draft.now) draft.ask_again(again);
+    if (due > again && due > draft.now) draft.wake(due);
     if ((wanted == *permit && due > draft.now) || again > draft.now) return;
   }
   draft.actions.permit = AskPermit{last_id_ + 1, wanted, claimed_permit(draft.now), revision_for(wish)};

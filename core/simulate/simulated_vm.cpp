@@ -78,8 +78,12 @@ std::optional<Instant> SimulatedVm::advance(Instant until, PolicyCall& policy) {
       elapse(at);
     }
     if (gone_) break;
-    if (at >= wake_at_) quiet_ = false;
-    if (!quiet_) think(at);
+    if (at >= wake_at_ && repeats_ && at < besides_) {
+      ask_again(at);
+    } else {
+      if (at >= wake_at_) changed();
+      if (!idle_) think(at);
+    }
     if (mischief_ != nullptr) mischief_->happened(*this, at);
   }
   return std::nullopt;
@@ -89,7 +93,7 @@ void SimulatedVm::bring_to(Instant at) {
   if (gone_) return;
   elapse(at);
   settle();
-  quiet_ = false;
+  changed();
   wake_at_ = std::min(wake_at_, at);
 }
 
@@ -229,7 +233,7 @@ void SimulatedVm::ask_policy(Instant at, PolicyCall& policy) {
   if (settings_->skip_quiet && wanted_ == wanted) return;
   wanted_ = wanted;
   scaling_.goal_changed(Goal{said.wish, said.complete, policy.goal.compute_units, {}, policy.goal.ask_again}, at);
-  quiet_ = false;
+  changed();
 }
 
 // What Scaling makes of a wish before anything else: goals that differ only beyond the bounds are one goal.

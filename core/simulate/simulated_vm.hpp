@@ -5,8 +5,8 @@
 // lets each VM run ahead, and serves their visits in the order of time.
 //
 // The deciding code is the daemons': decide::Scaling, decide::GuestConsent, and the policy behind its door. With
-// `skip_quiet`, next() is not asked while its answer could only be to do nothing: no event is under way, goal, size, permit
-// and consent agree, and the guest has no wish.
+// `skip_quiet`, next() is not asked while its answer could only be the last one: nothing has happened since, and the time
+// that it named has not come.
 #pragma once
 
 #include <deque>
@@ -112,9 +112,12 @@ class SimulatedVm {
   [[nodiscard]] std::size_t first_event() const;
 
   // simulated_vm_deeds.cpp: messages
+  void changed();
   void think(Instant at);
+  void ask_again(Instant at);
   void start(const decide::Actions& actions, Instant at);
   void send(Event event, Instant at, Duration delay);
+  [[nodiscard]] bool still_no_room(const Event& event);
   void happens(const Event& event);
   void write_arrives(const Event& event);
   void cpus_follow(const Event& event);
@@ -145,7 +148,16 @@ class SimulatedVm {
   Instant sampled_at_, fed_at_{};
   Piece piece_;
   std::vector<Event> events_;
-  bool quiet_ = false, gone_ = false, migrating_ = false, denied_ = false, guest_here_ = true;
+  bool quiet_ = false;                        // all of one mind
+  bool idle_ = false;                         // next() was asked, and nothing has happened since
+  bool gone_ = false, migrating_ = false, denied_ = false, guest_here_ = true;
+
+  // A node without room is asked again every two seconds: with nothing else going on, by the same question.
+  decide::AskPermit question_;
+  Instant asked_at_{};
+  Instant besides_ = Instant::max();          // when next() wants to be asked for another reason
+  bool only_question_ = false;                // since it was put, nothing but its answer has come
+  bool repeats_ = false;                      // the next thing to do is to put it again
 
   // what the policy sees
   std::vector<GuestSample> samples_;          // written round after round; of the first `taken_` the last `window_` are shown

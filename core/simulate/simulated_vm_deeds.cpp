@@ -11,6 +11,7 @@ constexpr Instant never = Instant::max();
 constexpr std::uint64_t block = 2 * mib;                    // of virtio-mem
 constexpr Duration unplug_again = std::chrono::seconds(5);  // the driver tries what was in use once more
 constexpr int most_rounds = 16;
+constexpr Duration tick = std::chrono::milliseconds(1);
 
 }  // namespace
 
@@ -28,6 +29,8 @@ bool SimulatedVm::is_quiet(const decide::Actions& actions) const {
          scaling_.actual() == wish && scaling_.consent() == wish && scaling_.settled();
 }
 
+void SimulatedVm::changed() { quiet_ = idle_ = only_question_ = repeats_ = false; }
+
 void SimulatedVm::think(Instant at) {
   for (int round = 0; round < most_rounds; ++round) {
     const decide::Actions actions = scaling_.next(at, false);
@@ -35,18 +38,38 @@ void SimulatedVm::think(Instant at) {
     wake_at_ = actions.wake_at.value_or(never);
     if (mischief_ != nullptr) mischief_->deciding(*this, actions, at);
     if (!acts) {
-      quiet_ = settings_->skip_quiet && is_quiet(actions);
+      idle_ = settings_->skip_quiet;
+      quiet_ = idle_ && is_quiet(actions);
+      const bool holds = settings_->scaling.permit_valid > settings_->scaling.permit_denied_retry * 2;
+      repeats_ = idle_ && holds && only_question_ && denied_ && events_.empty() && mischief_ == nullptr;
+      besides_ = actions.wake_besides.value_or(never);
       if (quiet_) wake_at_ = never;
-      if (wake_at_ <= at) wake_at_ = at + std::chrono::milliseconds(1);
+      if (wake_at_ <= at) wake_at_ = at + tick;
       return;
     }
     start(actions, at);
   }
-  wake_at_ = at + std::chrono::milliseconds(1);
+  wake_at_ = at + tick;
+}
+
+// What next() would say now, without asking it.
+void SimulatedVm::ask_again(Instant at) {
+  ++question_.id;
+  question_.last_permit = scaling_.permit();
+  scaling_.permit_asked(question_, at);
+  Event event;
+  event.kind = Kind::ask;
+  event.id = question_.id, event.to = question_.wanted, event.revision = question_.revision;
+  event.from = question_.last_permit.value_or(Resources{});
+  send(std::move(event), at, settings_->delays.permit / 2);
+  asked_at_ = at;
+  wake_at_ = never;     // the answer comes first
 }
 
 void SimulatedVm::start(const decide::Actions& actions, Instant at) {
   const Delays& d = settings_->delays;
+  only_question_ = actions.permit && !actions.resize && !actions.consent && !actions.tell && !actions.look;
+  if (only_question_) question_ = *actions.permit;
   const auto fate = [&](Message message) { return mischief_ == nullptr ? Fate{} : mischief_->fate(*this, message, at); };
   const auto go = [&](Kind kind, const decide::SizeDeed& deed, const Fate& f, Duration delay) {
     Event event;
@@ -92,7 +115,7 @@ void SimulatedVm::visit(decide::Ledger& ledger) {
   } else {
     std::optional<Resources> last;
     if (event.from != Resources{}) last = event.from;
-    const auto grant = event.ok ? ledger.ask(holder_, event.to, settings_->compute_unit, last, at, {event.life + 1, event.id})
+    const auto grant = event.ok ? ledger.ask(holder_, event.to, settings_->compute_unit, last, at, {event.life + 1, event.id}, false)
                                 : Result<decide::Grant>(Error{Code::unavailable, "the scheduler is not there"});
     Event answer = event;
     answer.kind = Kind::permit;
@@ -111,9 +134,21 @@ void SimulatedVm::visit(decide::Ledger& ledger) {
   if (mischief_ != nullptr) mischief_->happened(*this, at);
 }
 
+// The answer to a question, the same as the last time: waits for the next time to ask.
+bool SimulatedVm::still_no_room(const Event& event) {
+  const bool same = repeats_ && event.kind == Kind::permit && event.ok && event.to == scaling_.permit();
+  if (!same) return false;
+  scaling_.permit_granted(event.id, event.to, event.due);
+  wake_at_ = std::max(std::min(asked_at_ + settings_->scaling.permit_denied_retry, besides_), event.due + tick);
+  return true;
+}
+
 void SimulatedVm::happens(const Event& event) {
   const Instant at = event.due;
-  quiet_ = false;
+  if (still_no_room(event)) return;
+  const bool answer = event.kind == Kind::permit && event.ok && only_question_;
+  changed();
+  only_question_ = answer;
   const bool for_me = event.life == life_;
   switch (event.kind) {
     case Kind::permit:

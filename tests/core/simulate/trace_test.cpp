@@ -147,7 +147,7 @@ TEST_CASE("bad input names file, line and column") {
   CHECK(refusal(folder.file("x.jsonl", "{\"time\":0,\"cpu\":1}\n{\"time\":\n"), as("jsonl")).find(":2:9: this is no JSON") == 0);
   CHECK(refusal(folder.file("y.jsonl", "{\"time\":0,\"cores\":1}\n"), as("jsonl")).find(":1:11: unknown member \"cores\"") == 0);
   CHECK(refusal(folder.file("z.jsonl", "{\"cpu\":-1,\"time\":0}\n"), as("jsonl")).find(":1:2: cpu: -1.000000 is negative") == 0);
-  CHECK(refusal(folder.file("v.jsonl", "{\"cpu\":1,\"time\":0,\"vm\":[]}\n"), as("jsonl")).find(":1:20: vm: must be a text") == 0);
+  CHECK(refusal(folder.file("v.jsonl", "{\"cpu\":1,\"time\":0,\"vm\":[]}\n"), as("jsonl")).find(":1:19: vm: must be a text") == 0);
   CHECK(refusal(folder.file("1.csv", "1;2\n"), as("bitbrains")).find(":1:3: there are 2 columns, but this format has 11") == 0);
 }
 
