@@ -126,10 +126,13 @@ Duration grace_of(const KernelCmdline& cmdline) {
 
 // The disk's own init takes over as PID 1; a guardian beside it keeps our monitor running.
 Status boot_disk(const KernelCmdline& cmdline, int own_program) {
-  const auto plan = plan_root(cmdline);
+  auto plan = plan_root(cmdline);
   if (!plan) return plan.error();
   load_modules(first_modules);
   load_modules(more_modules);
+  if (const Status there = wait_for_root(*plan); !there) return there;
+  if (plan->type.empty()) plan->type = file_system_on(plan->device);
+  if (plan->type.empty()) plan->type = "ext4";  // whose driver says what is wrong with the disk
   if (plan->type != "ext4") load_modules(disk_modules);
   if (const Status entered = enter_root(*plan); !entered) return entered;
   // Made by `neonvm build`: its init is of our kind, so this one goes on there.

@@ -6,7 +6,7 @@
 //   neonvm.exit=restart|poweroff|stay   when the workload ends: run it again (default), power off, or leave it at that
 //   neonvm.ip=ADDRESS/PREFIX[,GATEWAY[,DNS]]|dhcp|none   neonvm.shell=0: none on the console
 //   neonvm.grace=SECONDS        how long processes may take to end at power-off before SIGKILL (default 4)
-//   hostname=NAME               root=/dev/vda [rootfstype=ext4] [ro] [init=/sbin/init]: boot that disk instead
+//   hostname=NAME               root=/dev/vda [rootfstype=TYPE] [ro] [init=/sbin/init]: boot that disk instead
 // Signals: SIGUSR2 or SIGTERM power off, SIGINT (Ctrl-Alt-Del) reboots. The power button powers off. Failure: each step that
 // fails is said on the console and the next is taken; a guest with half its devices can still be asked what is wrong.
 #pragma once

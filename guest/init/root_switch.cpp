@@ -74,15 +74,36 @@ Result<RootPlan> plan_root(const KernelCmdline& cmdline) {
   if (!plan.device.starts_with("/dev/")) {
     return Error{Code::invalid_argument, "root=" + plan.device + ": give a device, like root=/dev/vda"};
   }
-  plan.type = cmdline.find("rootfstype").value_or("ext4");
+  plan.type = cmdline.find("rootfstype").value_or("");
   plan.read_only = cmdline.find("ro").has_value() && !cmdline.find("rw").has_value();
   if (const auto init = cmdline.find("init")) plan.inits.push_back(*init);
   for (const char* usual : {"/sbin/init", "/etc/init", "/bin/init", "/bin/sh"}) plan.inits.emplace_back(usual);
   return plan;
 }
 
-Status enter_root(const RootPlan& plan) {
+Status wait_for_root(const RootPlan& plan) {
   if (!wait_for_device(plan.device)) return Error{Code::not_found, plan.device + " has not appeared in 10 s"};
+  return {};
+}
+
+std::string file_system_in(std::string_view beginning) {
+  const auto holds = [beginning](std::size_t offset, std::string_view magic) {
+    return beginning.size() >= offset + magic.size() && beginning.substr(offset, magic.size()) == magic;
+  };
+  if (holds(1024 + 56, "\x53\xef")) return "ext4";
+  if (holds(1024, "\xe2\xe1\xf5\xe0")) return "erofs";
+  if (holds(0, "hsqs")) return "squashfs";
+  return "";
+}
+
+std::string file_system_on(const std::string& device) {
+  char beginning[2048];
+  const Fd file(::open(device.c_str(), O_RDONLY | O_CLOEXEC));
+  const ssize_t got = file.valid() ? ::pread(file.get(), beginning, sizeof beginning, 0) : -1;
+  return got <= 0 ? "" : file_system_in({beginning, static_cast<std::size_t>(got)});
+}
+
+Status enter_root(const RootPlan& plan) {
   ::mkdir(new_root, 0755);
   const unsigned long flags = plan.read_only ? MS_RDONLY : 0;
   if (::mount(plan.device.c_str(), new_root, plan.type.c_str(), flags, "") != 0) {

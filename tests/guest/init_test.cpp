@@ -93,7 +93,7 @@ TEST_CASE("the disk to boot") {
   const auto plan = plan_root(KernelCmdline("root=/dev/vda ro init=/my/init"));
   REQUIRE(plan);
   CHECK(plan->device == "/dev/vda");
-  CHECK(plan->type == "ext4");
+  CHECK(plan->type.empty());
   CHECK(plan->read_only);
   CHECK(plan->inits.front() == "/my/init");
   CHECK_FALSE(plan_root(KernelCmdline("root=/dev/vda ro rw"))->read_only);
@@ -101,6 +101,19 @@ TEST_CASE("the disk to boot") {
   const auto refused = plan_root(KernelCmdline("root=UUID=1-2"));
   REQUIRE_FALSE(refused);
   CHECK(refused.error().message == "root=UUID=1-2: give a device, like root=/dev/vda");
+}
+
+TEST_CASE("a disk says which file system it holds") {
+  const auto with = [](std::size_t offset, std::string_view magic) {
+    std::string beginning(2048, '\0');
+    return beginning.replace(offset, magic.size(), magic);
+  };
+  CHECK(file_system_in(with(1080, "\x53\xef")) == "ext4");
+  CHECK(file_system_in(with(1024, "\xe2\xe1\xf5\xe0")) == "erofs");
+  CHECK(file_system_in(with(0, "hsqs")) == "squashfs");
+  CHECK(file_system_in(with(0, "")).empty());
+  CHECK(file_system_in(std::string_view("\xe2\xe1")).empty());
+  CHECK(file_system_on("/no/such/device").empty());
 }
 
 TEST_CASE("how a process ended, in words") {

@@ -66,7 +66,7 @@ def test_nginx():
 
 def test_nginx_read_only():
     pages = [("/", "Welcome to nginx"), ("/who.txt", "www-data")]
-    boots("nginx.erofs", pages, "workload ended with code 0", root="root=/dev/vda rootfstype=erofs ro", kept=True)
+    boots("nginx.erofs", pages, "workload ended with code 0", root="root=/dev/vda ro", kept=True)
 
 
 if __name__ == "__main__":
