@@ -116,7 +116,7 @@ Result<int> import_image(builder::ImageStore& store, const ImageOptions& options
   if (!work) return work.error();
   builder::ImageFacts facts;
   facts.format = is_qcow2(file) ? "qcow2" : "raw";
-  facts.root = "?";
+  facts.root = builder::unknown_root;
   facts.architecture = options.arch;
   facts.source = fs::absolute(file).string();
   facts.virtual_size = virtual_size_of(file, facts.format, fs::file_size(file, error));

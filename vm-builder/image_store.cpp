@@ -107,6 +107,10 @@ Result<StoredImage> ImageStore::add(const std::string& file, ImageFacts facts, c
   // Not between another's look at the names and its removal of the disk.
   auto lock = lock_file(folder_ + "/.lock");
   if (!lock) return lock.error();
+  // The build that made the same bytes knows more of them than whoever brings them back.
+  if (facts.root == unknown_root) {
+    if (auto known = load(hex)) facts = known->facts;
+  }
   if (auto put = publish_file(file, disk(hex, facts.format), false, true); !put) return put.error();
   if (auto put = write_file(folder_ + "/disks/" + hex + ".json", encode(facts), true); !put) return put.error();
   if (!name.empty()) {

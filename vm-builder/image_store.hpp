@@ -2,7 +2,7 @@
 //
 //   disks/HEX.qcow2, HEX.json   a disk and what is known of it; HEX is the SHA-256 of the disk
 //   names/NAME                  the HEX that the name means ("%2f" for "/")
-//   work/                       scratch of builds under way
+//   part/                       scratch of builds under way
 //
 // Any number of processes. A disk or a name is there whole or not at all. Failure: not_found with the nearest name.
 #pragma once
@@ -17,9 +17,11 @@
 
 namespace neonvm::builder {
 
+constexpr const char* unknown_root = "?";  // of a disk that was made elsewhere
+
 struct ImageFacts {
   std::string digest;        // "sha256:…" of the disk
-  std::string format, root;  // "qcow2" or "raw"; "ext4" or "erofs"
+  std::string format, root;  // "qcow2" or "raw"; "ext4", "erofs" or unknown_root
   std::string architecture, source, source_digest;
   std::uint64_t virtual_size = 0, file_size = 0;  // bytes
   std::int64_t built = 0;    // seconds since 1970

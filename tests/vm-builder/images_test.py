@@ -204,6 +204,7 @@ class Images(unittest.TestCase):
         self.run_it("image", "import", self.path("out.qcow2"), "--name", "again")
         listed = json.loads(self.run_it("image", "list", "-o", "json"))
         self.assertEqual([image["names"] for image in listed], [["again", "demo/one:1"]])
+        self.assertEqual(listed[0]["image"]["root"], "ext4", "what the build knew of the disk stays known")
         self.assertIn("its disk has other names", self.run_it("image", "rm", "again"))
         self.assertIn("there is: demo/one:1", self.run_it("image", "inspect", "again", code=4))
         self.build(self.root, "--name", "demo/one:1", "--cmd", "other")
