@@ -54,9 +54,10 @@ std::string link_target(archive_entry* entry, const std::string& name) {
 
 }  // namespace
 
-Members Members::of_folder(const std::string& folder) {
+Members Members::of_folder(const std::string& folder, const std::string& origin) {
   Members members;
-  members.origin_ = members.folder_ = folder;
+  members.folder_ = folder;
+  members.origin_ = origin.empty() ? folder : origin;
   return members;
 }
 

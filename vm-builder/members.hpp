@@ -15,7 +15,8 @@ namespace neonvm::builder {
 
 class Members {
  public:
-  static Members of_folder(const std::string& folder);
+  // `origin`: what messages call it, if that is not the folder.
+  static Members of_folder(const std::string& folder, const std::string& origin = "");
   // Takes the tar (plain, gzip or zstd) apart into `work`, which must be there.
   static Result<Members> of_tar(const std::string& tar, const std::string& work, Steps& steps);
 

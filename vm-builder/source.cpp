@@ -17,6 +17,7 @@ enum class Kind { layout, layout_tar, docker_archive, folder, tarball, registry 
 struct Found {
   Kind kind = Kind::registry;
   std::string path, reference;
+  std::string origin;  // what the user called it, when `path` is a name of our own
 };
 
 bool is_hex_name(const std::string& name, const std::string& ending) {
@@ -49,7 +50,7 @@ bool split_path(const std::string& text, Found& found) {
 
 Result<Found> locate(const std::string& source) {
   Found found;
-  if (source.starts_with("docker://") || source.starts_with("docker-daemon:")) return Found{Kind::registry, "", source};
+  if (source.starts_with("docker://") || source.starts_with("docker-daemon:")) return Found{Kind::registry, "", source, source};
   constexpr std::pair<const char*, Kind> prefixes[] = {
       {"oci:", Kind::layout}, {"docker-archive:", Kind::docker_archive}, {"dir:", Kind::folder}, {"tar:", Kind::tarball}};
   for (const auto& [prefix, kind] : prefixes) {
@@ -70,7 +71,7 @@ Result<Found> locate(const std::string& source) {
   }
   const bool is_name = !source.empty() && source.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-/:@") == std::string::npos &&
                        source.front() != '/' && source.front() != '.';
-  if (is_name) return Found{Kind::registry, "", "docker://" + source};
+  if (is_name) return Found{Kind::registry, "", "docker://" + source, "docker://" + source};
   return Error{Code::not_found, in_quotes(source) + ": there is no such file or folder; give an OCI layout, a docker-archive, a root "
                                                     "folder or tarball, or docker://NAME"};
 }
@@ -92,7 +93,7 @@ Result<SourceFacts> read_tarball(const SourceRequest& request, const std::string
 }
 
 Result<SourceFacts> read_image(const SourceRequest& request, const Found& found, Tree& tree, Spool& spool, Steps& steps) {
-  Members members = Members::of_folder(found.path);
+  Members members = Members::of_folder(found.path, found.origin);
   if (found.kind != Kind::layout) {
     const std::string folder = request.work + "/members";
     if (auto made = make_folders(folder); !made) return made.error();
@@ -139,7 +140,7 @@ Result<SourceFacts> read_source(const SourceRequest& request, Tree& tree, Spool&
   if (found->kind == Kind::registry) {
     auto layout = fetch_image(request, found->reference, steps);
     if (!layout) return layout.error();
-    *found = Found{Kind::layout, *layout, ""};
+    *found = Found{Kind::layout, *layout, "", found->origin};
   }
   const bool is_image = found->kind != Kind::folder && found->kind != Kind::tarball;
   if (!is_image && request.spec.needs_buildah()) {
