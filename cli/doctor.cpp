@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <optional>
 
 #include "cli/commands_host.hpp"
 #include "cli/output.hpp"
@@ -35,6 +36,20 @@ Capability look_at_guest(Context& context) {
   auto guest = context.default_guest();
   if (!guest) return bad("default guest", "not built", guest.error().message);
   return good("default guest", guest->kernel);
+}
+
+// Written beside the kernel by scripts/guest-image: its release, and what a guest with it cannot do. A kernel of the user's
+// own comes without, and nothing is said of it.
+std::optional<Capability> look_at_kernel(Context& context) {
+  auto guest = context.default_guest();
+  if (!guest) return std::nullopt;
+  const std::filesystem::path folder = std::filesystem::path(guest->kernel).parent_path();
+  std::ifstream release_file(folder / "release"), lost_file(folder / "lost");
+  std::string release, lost;
+  if (!std::getline(release_file, release) || !lost_file) return std::nullopt;
+  for (std::string line; std::getline(lost_file, line);) lost += (lost.empty() ? "" : "; ") + line;
+  if (lost.empty()) return good("guest kernel", release);
+  return bad("guest kernel", release + ": " + lost, "kernel/build.sh builds one with all of it; then scripts/guest-image");
 }
 
 Capability look_at_serve(Context& context) {
@@ -103,6 +118,7 @@ Result<int> examine(Context& context, const std::string& output) {
     }
     all.push_back(look_at_home(context));
     all.push_back(look_at_guest(context));
+    if (auto kernel = look_at_kernel(context)) all.push_back(*kernel);
     all.push_back(look_at_serve(context));
     all.push_back(look_at_cgroups());
   }

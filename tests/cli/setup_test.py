@@ -39,6 +39,20 @@ class Doctor(ProgramTest):
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertIn("VMs can run here.", done.stderr)
 
+    def test_what_a_kernel_cannot_do_is_told_and_is_no_failure(self):
+        for name in ("vmlinuz", "initrd"):
+            self.write("guest/" + name, "some bytes")
+        self.write("guest/release", "6.1.0-cloud-amd64\n")
+        self.write("guest/lost", "boots slowly\nno compressed swap in memory\n")
+        code, found = self.looked_at(NEONVM_GUEST=os.path.join(self.folder, "guest"))
+        self.assertEqual(code, 0)
+        self.assertFalse(found["guest kernel"]["works"])
+        self.assertEqual(found["guest kernel"]["detail"], "6.1.0-cloud-amd64: boots slowly; no compressed swap in memory")
+        self.assertIn("kernel/build.sh", found["guest kernel"]["nextStep"])
+        self.write("guest/lost", "")
+        _, found = self.looked_at(NEONVM_GUEST=os.path.join(self.folder, "guest"))
+        self.assertTrue(found["guest kernel"]["works"])
+
     def test_without_qemu(self):
         config = self.write("config.toml", '[hypervisor]\nqemu = "/no/such/qemu"\n')
         code, found = self.looked_at("--config", config)

@@ -326,6 +326,11 @@ def default_guest():
     for file in files:
         if not os.path.exists(file):
             sys.exit(f"{file} is not there; make it: scripts/guest-image")
+    try:
+        with open(os.path.join(folder, "release"), encoding="utf-8") as file:
+            print(f"guest kernel {file.read().strip()}", flush=True)
+    except OSError:
+        pass  # a folder that scripts/guest-image has not made
     return files
 
 
