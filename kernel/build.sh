@@ -84,6 +84,7 @@ if [ ! -d "$source" ]; then
 fi
 compiler=${prefix}gcc
 command -v ccache >/dev/null && compiler="ccache $compiler"
+export CCACHE_DEPEND=1  # the compiler lists what it has read: nothing is preprocessed twice
 # Nothing of this machine or this hour goes into the kernel: the same source gives the same bytes.
 export KBUILD_BUILD_TIMESTAMP='1970-01-01 00:00:00 UTC' KBUILD_BUILD_USER=neonvm KBUILD_BUILD_HOST=neonvm
 run_make() { make -s -C "$tree" O="$work/build" ARCH=$kernel_arch CROSS_COMPILE="$prefix" CC="$compiler" "$@"; }
