@@ -89,8 +89,10 @@ Status plan_boot(const VmSpec& spec, const MachineDefaults& defaults, MachineSpe
   if (spec.kernel.empty()) machine.initrd = defaults.initrd;
   // panic=-1: a panic ends the machine at once (pvpanic tells it first). auto-movable: what is plugged can leave again.
   // swiotlb: room to plug memory above 4 GiB makes the kernel set 64 MiB aside that no virtio device ever uses.
+  // no_timer_check: on a busy host an emulated timer ticks too late for the kernel's test of it, which then panics. Under KVM
+  // the kernel leaves that test out by itself.
   machine.cmdline = "console=ttyS0 panic=-1 memory_hotplug.online_policy=auto-movable memory_hotplug.auto_movable_ratio=401 "
-                    "memhp_default_state=online swiotlb=noforce quiet";
+                    "memhp_default_state=online swiotlb=noforce no_timer_check quiet";
   append(machine.cmdline, "hostname=" + machine.name);
   append(machine.cmdline,
          "neonvm.grace=" + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(spec.grace).count()));

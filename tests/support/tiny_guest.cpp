@@ -64,7 +64,7 @@ MachineSpec tiny_machine(const std::string& name, const std::string& run_dir) {
   spec.pluggable_memory = Bytes{2 * gib};
   spec.kernel = tiny_image().kernel;
   spec.initrd = tiny_image().initrd;
-  spec.cmdline = "console=ttyS0 quiet panic=-1 memhp_default_state=online_movable";
+  spec.cmdline = "console=ttyS0 no_timer_check quiet panic=-1 memhp_default_state=online_movable";
   spec.networks.push_back({NetworkKind::user, "02:00:00:00:00:01", "", {}, true});
   spec.guest_socket = run_dir + "/guest.sock";
   spec.console_socket = run_dir + "/console.sock";

@@ -239,7 +239,7 @@ class GuestVm:
                                            "-device", "virtio-blk-pci,id=dev-root,drive=root"]),
                 "-kernel", kernel, *([] if initrd is None else ["-initrd", initrd]),
                 "-append", "console=ttyS0 panic=-1 memory_hotplug.online_policy=auto-movable "
-                "memory_hotplug.auto_movable_ratio=401 memhp_default_state=online swiotlb=noforce quiet "
+                "memory_hotplug.auto_movable_ratio=401 memhp_default_state=online swiotlb=noforce no_timer_check quiet "
                 f"maxcpus={online} {words}"]
 
     def __enter__(self):
