@@ -26,11 +26,14 @@ SimulatedNode::SimulatedNode(Node node, std::unique_ptr<Policy> policy) : node_(
 void SimulatedNode::run(Instant until, bool lockstep) {
   if (lockstep) return run_in_lockstep(until);
   Visits visits;
-  for (std::size_t i = 0; i < vms_.size(); ++i)
+  for (std::size_t i = 0; i < vms_.size(); ++i) {
+    if (i + 1 < vms_.size()) vms_[i + 1]->fetch();
     if (const auto at = vms_[i]->advance(until, policy_)) visits.push({*at, i});
+  }
   while (!visits.empty()) {
     const Visit visit = visits.top();
     visits.pop();
+    if (!visits.empty()) vms_[visits.top().place]->fetch();
     SimulatedVm& vm = *vms_[visit.place];
     vm.visit(ledger_);
     if (const auto at = vm.advance(until, policy_)) visits.push({*at, visit.place});

@@ -58,6 +58,12 @@ Instant SimulatedVm::next_at() const {
   return at;
 }
 
+void SimulatedVm::fetch() const {
+  constexpr std::ptrdiff_t line = 64;
+  const char* const end = reinterpret_cast<const char*>(&stats_.cpu_levels);
+  for (const char* at = reinterpret_cast<const char*>(this); at < end; at += line) __builtin_prefetch(at);
+}
+
 std::optional<Instant> SimulatedVm::advance(Instant until, PolicyCall& policy) {
   while (!gone_) {
     const std::size_t first = events_.empty() ? 0 : first_event();
