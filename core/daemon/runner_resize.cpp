@@ -143,7 +143,8 @@ void Runner::note_online(std::uint32_t online) {
 }
 
 void Runner::note_memory(Bytes plugged, Bytes wish) {
-  if (plugged != facts_.plugged) facts_.memory_moving = true;
+  // A wish that was just made has not stood still yet: who waits for it must not hear that it came to nothing.
+  if (plugged != facts_.plugged || wish != facts_.plugged_wish) facts_.memory_moving = true;
   facts_.plugged = plugged;
   facts_.plugged_wish = wish;
   if (plugged == wish) facts_.memory_why.clear();

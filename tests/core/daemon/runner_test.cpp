@@ -110,6 +110,19 @@ TEST_CASE("a runner starts its VM, hears the guest, and makes it as big as it is
   REQUIRE(world.until([&] { return world.report().memory.actual == Bytes{512 * mib} && guest.cpus_online == 1; }));
 }
 
+TEST_CASE("memory that is on its way is never told as come to nothing") {
+  World world;
+  fakes::ScriptedGuest guest(world.runner->settings().machine.guest_socket);
+  REQUIRE(world.up());
+  CHECK(world.ask(to(1000, 1536 * mib)).ok);
+  REQUIRE(world.until([&] { return world.report().memory.actual == Bytes{1536 * mib}; }));
+  for (const wire::RunnerReport& report : world.heard.reports) {
+    if (report.memory.asked != Bytes{1536 * mib} || report.memory.actual == report.memory.asked) continue;
+    CHECK_FALSE(report.memory.settled);
+    CHECK(report.memory.why.empty());
+  }
+}
+
 TEST_CASE("a workload that failed makes a failed end of a clean power-off") {
   for (const int code : {0, 7}) {
     World world;
