@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""neonvm build docker://…: through skopeo, from a registry on this machine's loopback. Needs skopeo, docker-registry and openssl."""
+"""neonvm build docker://…: through skopeo, from a registry on this machine's loopback. Needs skopeo and openssl."""
+import glob
 import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +22,21 @@ http: {addr: "127.0.0.1:0", tls: {certificate: FOLDER/cert.pem, key: FOLDER/key.
 """
 
 
+def registry_program():
+    """Debian's docker-registry, unpacked and not installed: installed, it would serve this machine's port 5000 from then on."""
+    cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "neonvm", "docker-registry")
+    program = shutil.which("docker-registry") or os.path.join(cache, "usr/bin/docker-registry")
+    if not os.path.exists(program):
+        with tempfile.TemporaryDirectory(prefix="nvmr") as folder:
+            os.chmod(folder, 0o755)
+            subprocess.run(["apt-get", "-q", "download", "docker-registry"], cwd=folder, check=True, capture_output=True)
+            subprocess.run(["dpkg-deb", "-x", glob.glob(folder + "/*.deb")[0], folder + "/unpacked"], check=True)
+            os.makedirs(os.path.dirname(cache), exist_ok=True)
+            shutil.rmtree(cache, ignore_errors=True)
+            shutil.move(folder + "/unpacked", cache)
+    return program
+
+
 class Registry:
     """With a certificate that only those who are told of it believe."""
 
@@ -31,7 +48,7 @@ class Registry:
         config = os.path.join(folder, "registry.yml")
         with open(config, "w", encoding="utf-8") as file:
             file.write(CONFIG.replace("FOLDER", folder))
-        self.process = subprocess.Popen(["docker-registry", "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([registry_program(), "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self.port, said = None, []
         for line in self.process.stderr:
             said.append(line)
