@@ -249,8 +249,16 @@ def may_shrink(socket):
     """From 512 to 500 MiB, as if the last consent had come to nothing."""
     def size(mebibytes):
         return {"cpu": 1, "mem": mebibytes * MIB}
-    assert ask(socket, {"type": "UpscaleNotification", "content": {"granted": size(512)}, "id": 2})["id"] == 2
-    return ask(socket, {"type": "DownscaleRequest", "content": {"target": size(500)}, "id": 4})["Ok"]
+    assert answer_to(socket, {"type": "UpscaleNotification", "content": {"granted": size(512)}, "id": 2})["id"] == 2
+    return answer_to(socket, {"type": "DownscaleRequest", "content": {"target": size(500)}, "id": 4})["Ok"]
+
+
+def answer_to(socket, words):
+    """The answer; a guest whose use grows may ask for more memory in between."""
+    heard = ask(socket, words)
+    while heard["type"] == "UpscaleRequest":
+        heard = json.loads(socket.recv())
+    return heard
 
 
 def try_open(websocket, port):
