@@ -1,5 +1,7 @@
 // neonvm record: a running VM's use as a trace, to be replayed by neonvm simulate.
+#include <cmath>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 
@@ -76,6 +78,18 @@ class RecordRun {
   Status failure_;
 };
 
+// What there is of a recording is worth keeping, however it ended.
+Status put_in_place(const std::string& part, const std::string& file, bool holds_something) {
+  std::error_code error;
+  if (!holds_something) {
+    std::filesystem::remove(part, error);
+    return {};
+  }
+  std::filesystem::rename(part, file, error);
+  if (error) return Error{Code::unavailable, "--file: " + file + ": " + error.message() + "; the recording is in " + part};
+  return {};
+}
+
 Result<int> record(Context& context, const RecordOptions& options) {
   const auto every = parse_duration("--every", options.every);
   if (!every) return every.error();
@@ -91,15 +105,21 @@ Result<int> record(Context& context, const RecordOptions& options) {
   if (!vm) return vm.error();
   const auto endpoint = runner_endpoint(*vm);
   if (!endpoint) return endpoint.error();
+  // A recording that was there stays until there is another.
+  const std::string part = options.file + ".part";
   std::ofstream file;
   if (!options.file.empty()) {
-    file.open(options.file, std::ios::binary | std::ios::trunc);
-    if (!file) return Error{Code::permission_denied, "--file: " + options.file + " cannot be written"};
+    file.open(part, std::ios::binary | std::ios::trunc);
+    if (!file) return Error{Code::permission_denied, "--file: " + part + " cannot be written"};
   }
   RecordRun recorder(options.name, *every, options.file.empty() ? std::cout : file);
   const Status status = recorder.run(*endpoint, limit);
   const auto& done = recorder.recording();
   std::cerr << options.name << ": " << done.readings() << " readings over " << std::lround(done.length()) << " s\n";
+  if (!options.file.empty()) {
+    file.close();
+    if (auto put = put_in_place(part, options.file, done.readings() > 0); !put) return put.error();
+  }
   if (!status) return status.error();
   if (done.readings() == 0) return Error{Code::unavailable, "nothing was recorded: no sample came in that time"};
   return 0;

@@ -3,7 +3,8 @@
 // Called by guest/consent_desk. A hook is an executable file in `folder` (wire/hook_protocol); the folder is read at each
 // question, so hooks may come and go. Threads: loop thread. Lifetime: what still runs at the end is killed. Failure: a
 // hook that hangs, crashes or answers what cannot be read refuses a shrink, with its name and why, because nobody knows
-// what it had to say; for other questions that is only logged. Every ask() is answered once.
+// what it had to say; for other questions that is only logged. A hook runs once at a time: while it does, a `look` is left
+// out, and any other question waits for its end, at most `limit`. Every ask() is answered once.
 #pragma once
 
 #include <functional>

@@ -6,6 +6,7 @@
 // wins. Failure: what cannot be read or written is as if it was not there.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 

@@ -94,6 +94,26 @@ class Images(unittest.TestCase):
         self.assertEqual(workload["env"], ["A=$x `y` \"z\""])
         self.assertEqual(self.left_over(), [])
 
+    def test_added_folders_go_over_the_source(self):
+        for folder, text in (("one", "first"), ("two", "second")):
+            os.makedirs(self.path(f"{folder}/etc/deep"))
+            os.makedirs(self.path(f"{folder}/bin"))
+            self.write(f"{folder}/etc/deep/file", text)
+            os.chmod(self.write(f"{folder}/bin/tool", "#!/bin/sh\n"), 0o770)
+        with tarfile.open(self.path("odd.tar"), "w") as tar:
+            add(tar, "bin", type=tarfile.DIRTYPE, mode=0o711, uid=33)
+            add(tar, "etc/deep/file", b"the source's")
+        self.build(self.path("odd.tar"), "--add", self.path("one"), "--add", self.path("two"), "--format", "raw", "-o", self.path("disk"))
+        said = lambda command: subprocess.run(["/sbin/debugfs", "-R", command, self.path("disk")], capture_output=True, text=True,
+                                              check=True).stdout
+        self.assertEqual(said("cat /etc/deep/file"), "second")
+        self.assertRegex(said("stat /etc/deep/file"), r"Mode:\s+0644[\s\S]*User:\s+0\s+Group:\s+0")
+        self.assertRegex(said("stat /bin/tool"), r"Mode:\s+0755[\s\S]*User:\s+0\s+Group:\s+0")
+        self.assertRegex(said("stat /bin"), r"Mode:\s+0711[\s\S]*User:\s+33\s")
+        wrong = self.build(self.path("odd.tar"), "--add", self.path("missing"), "-o", self.path("none"), code=4)
+        self.assertIn("missing", wrong)
+        self.assertFalse(os.path.exists(self.path("none")))
+
     def test_the_same_input_gives_the_same_bytes(self):
         for kind in ("ext4", "erofs"):
             digests = set()
