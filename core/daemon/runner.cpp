@@ -268,7 +268,7 @@ void Runner::request(const wire::RunnerBody& body, Answer answer) {
   if (const auto* order = std::get_if<wire::MigrateTo>(&body)) return migrate_to(*order, std::move(answer));
   if (std::get_if<wire::CancelMigration>(&body)) return cancel_migration(std::move(answer));
   if (std::get_if<wire::Activate>(&body)) return activate(std::move(answer));
-  if (std::get_if<wire::Abandon>(&body)) return abandon(std::move(answer));
+  if (const auto* order = std::get_if<wire::Abandon>(&body)) return abandon(*order, std::move(answer));
   if (const auto* order = std::get_if<wire::Stop>(&body)) {
     stop(order->grace);
     wire::RunnerReply reply;

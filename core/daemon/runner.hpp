@@ -99,7 +99,7 @@ class Runner {
   void migrate_to(const wire::MigrateTo& order, Answer answer);
   void cancel_migration(Answer answer);
   void activate(Answer answer);
-  void abandon(Answer answer);
+  void abandon(const wire::Abandon& order, Answer answer);
   void migration_moved(const MigrationReport& now);
   void open_forward(const Port& port, Instant give_up);
 

@@ -144,7 +144,7 @@ void Runner::open_forward(const Port& port, Instant give_up) {
                  });
 }
 
-void Runner::abandon(Answer answer) {
+void Runner::abandon(const wire::Abandon& order, Answer answer) {
   const bool never_ran = settings_.machine.incoming && !has_vm_;
   if (report_.phase != MachinePhase::migrated_away && !never_ran) {
     wire::RunnerReply reply;
@@ -152,9 +152,20 @@ void Runner::abandon(Answer answer) {
     reply.why = std::string("this VM is ") + to_string(report_.phase) + " here; stop it instead";
     return answer(reply);
   }
-  if (never_ran) cause_ = "the migration to here was called off";
-  hold_->command(settings_.command_limit, [](Machine& machine, Deadline deadline) { return machine.kill(deadline); },
-                 [answer = std::move(answer)](const Status& status) { answer(reply_from(status)); });
+  const std::string cause = std::exchange(cause_, never_ran ? "the migration to here was called off" : cause_);
+  hold_->command(settings_.command_limit,
+                 [unless_whole = order.unless_whole && never_ran](Machine& machine, Deadline deadline) -> Status {
+                   if (!unless_whole) return machine.kill(deadline);
+                   // What was last heard may be older than the last byte.
+                   const auto copy = machine.migration(deadline);
+                   if (!copy) return copy.error();
+                   if (copy->state != MigrationState::completed) return machine.kill(deadline);
+                   return Error{Code::failed_precondition, "everything has arrived here"};
+                 },
+                 [this, cause, answer = std::move(answer)](const Status& status) {
+                   if (!status) cause_ = cause;
+                   answer(reply_from(status));
+                 });
 }
 
 }  // namespace neonvm::daemon

@@ -79,6 +79,7 @@ class VmKeeper {
     std::optional<decide::Refusal> refused;
     std::string reserved_node;
     std::uint32_t copies = 0;
+    bool source_heard = false;
     bool never_ran = false;
     std::optional<Instant> began;
     Instant progressed{};
@@ -129,7 +130,7 @@ class VmKeeper {
   void reserve_target(const PassPtr& pass);
   void start_target(const PassPtr& pass, const std::string& runner);
   void order(const PassPtr& pass, const decide::MigrationStep& step);
-  void end_side(const PassPtr& pass, const std::string& runner);
+  void end_side(const PassPtr& pass, const decide::MigrationStep& step);
   void ask_how_it_stands(const std::string& runner);
   void ordered(const PassPtr& pass, decide::MigrationDeed deed, const Result<wire::RunnerReply>& reply);
 

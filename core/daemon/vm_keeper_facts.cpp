@@ -202,6 +202,7 @@ decide::MigrationFacts VmKeeper::migration_facts(Pass& pass) {
   facts.refused = moving_.refused;
   facts.reserved_node = moving_.reserved_node;
   facts.copies = moving_.copies;
+  facts.source_heard = moving_.source_heard;
   facts.never_ran = moving_.never_ran;
   facts.began = moving_.began.value_or(tools_.loop.now());
   facts.progressed = moving_.progressed;
@@ -215,6 +216,7 @@ void VmKeeper::note_progress(const Pass& pass) {
   if (pass.move_status.phase == MigrationPhase::running && !moving_.began) moving_.began = tools_.loop.now();
   const RunnerFacts* source = decide::holder_of(pass.runners, pass.move_status.source_runner);
   if (source == nullptr || !source->word) return;
+  moving_.source_heard |= moving_.copies > 0 && source->word->fresh;
   const MigrationReport& report = source->word->migration;
   const std::string position = std::string(to_string(report.state)) + " " + std::to_string(report.progress.transferred.value) +
                                " " + std::to_string(report.progress.remaining.value);

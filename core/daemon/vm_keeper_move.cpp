@@ -45,7 +45,7 @@ void VmKeeper::do_move(const PassPtr& pass, const decide::MigrationDecision& dec
     case MigrationDeed::start_target: return start_target(pass, step.runner);
     case MigrationDeed::succeed_target: return succeed_runner(pass, step.runner, step.predecessor);
     case MigrationDeed::retire_source:
-    case MigrationDeed::end_target: return end_side(pass, step.runner);
+    case MigrationDeed::end_target: return end_side(pass, step);
     case MigrationDeed::listen:
     case MigrationDeed::copy:
     case MigrationDeed::cancel_copy:
@@ -134,6 +134,8 @@ void VmKeeper::order(const PassPtr& pass, const decide::MigrationStep& step) {
       std::move(body), tools_.settings.order_limit,
       [this, weak = std::weak_ptr(alive_), pass, deed = step.deed, never_ran, runner = step.runner](const Result<wire::RunnerReply>& reply) {
         if (weak.expired()) return;
+        // A report that came meanwhile may still be older than the order.
+        if (const auto at = links_.find(runner); deed == MigrationDeed::copy && at != links_.end()) at->second.fresh = false;
         if (deed == MigrationDeed::activate_target && surely_refused(reply)) moving_.never_ran = never_ran;
         ask_how_it_stands(runner);
         ordered(pass, deed, reply);
@@ -165,12 +167,17 @@ void VmKeeper::ordered(const PassPtr& pass, MigrationDeed deed, const Result<wir
 }
 
 // Asked itself where it can be, because it knows whether its end would lose the VM; else by who started it.
-void VmKeeper::end_side(const PassPtr& pass, const std::string& runner) {
+void VmKeeper::end_side(const PassPtr& pass, const decide::MigrationStep& step) {
+  const std::string& runner = step.runner;
   const auto link = links_.find(runner);
   const bool up = link != links_.end() && link->second.fresh && link->second.link->is_connected();
+  if (!up && step.unless_whole) {
+    moving_.order_due = tools_.loop.now() + tools_.settings.order_retry;
+    return again(pass);
+  }
   if (!up) return stop_runner(pass, runner, Duration::zero());
   link->second.fresh = false;
-  link->second.link->request(wire::Abandon{}, tools_.settings.order_limit,
+  link->second.link->request(wire::Abandon{step.unless_whole}, tools_.settings.order_limit,
                              [this, weak = std::weak_ptr(alive_), pass, runner](const Result<wire::RunnerReply>& reply) {
                                if (weak.expired()) return;
                                ask_how_it_stands(runner);

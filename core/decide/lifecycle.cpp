@@ -76,7 +76,17 @@ class Ladder {
     if (const auto* running = found([](const RunnerFacts& r) { return is_running(r) && !r.deleting; })) return running;
     if (named) return named;
     if (const auto* starting = found([](const RunnerFacts& r) { return is_held(r) && !r.deleting; })) return starting;
-    return found([this](const RunnerFacts& r) { return is_lost(r) && !is_superseded(r, runners_); });
+    return last_lost();
+  }
+
+  // The runner that the VM was with last is the one that was made last.
+  const RunnerFacts* last_lost() const {
+    const RunnerFacts* last = nullptr;
+    for (const RunnerFacts& runner : runners_) {
+      if (!is_lost(runner) || is_superseded(runner, runners_)) continue;
+      if (!last || runner.known_since > last->known_since) last = &runner;
+    }
+    return last;
   }
 
   void held() {
@@ -133,7 +143,7 @@ class Ladder {
     for (const RunnerFacts& stray : runners_) {
       if (&stray == current_ || stray.deleting || is_superseded(stray, runners_) || is_witness(stray)) continue;
       const bool sure = stray.vm_ended || (current_ && is_running(*current_)) ||
-                        (stray.word && stray.word->machine != MachinePhase::running);
+                        (stray.word && stray.word->machine != MachinePhase::running && holder_of(runners_, stray.name) == &stray);
       if (sure) return stop(stray, Duration::zero(), {"stray", "the VM is not held by it any more"});
     }
   }

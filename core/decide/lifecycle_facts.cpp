@@ -40,10 +40,15 @@ bool is_superseded(const RunnerFacts& runner, const std::vector<RunnerFacts>& ru
 const RunnerFacts* holder_of(const std::vector<RunnerFacts>& runners, const std::string& name) {
   const RunnerFacts* named = find_runner(runners, name);
   if (!named || is_held(*named) || named->run_dir.empty()) return named;
+  const RunnerFacts* last = named;
   for (const RunnerFacts& other : runners) {
-    if (other.run_dir == named->run_dir && is_held(other)) return &other;
+    if (other.run_dir != named->run_dir) continue;
+    if (is_held(other)) return &other;
+    const bool later = other.known_since > last->known_since;
+    const bool says_more = other.known_since == last->known_since && other.word && !last->word;
+    if (later || says_more) last = &other;
   }
-  return named;
+  return last;
 }
 
 Duration restart_delay(std::uint32_t streak) {

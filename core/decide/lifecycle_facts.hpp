@@ -61,7 +61,8 @@ const RunnerFacts* find_runner(const std::vector<RunnerFacts>& runners, const st
 void share_ends(std::vector<RunnerFacts>& runners);
 // A lost runner whose QEMU another one holds or may yet find.
 bool is_superseded(const RunnerFacts& runner, const std::vector<RunnerFacts>& runners);
-// Who holds the machine of `name` now: itself, or the successor that shares its run_dir. null: no such runner.
+// Who holds the machine of `name` now: itself, or the successor that shares its run_dir; when nobody does, who held it
+// last. null: no such runner.
 const RunnerFacts* holder_of(const std::vector<RunnerFacts>& runners, const std::string& name);
 
 // A start that could not be made; forgotten when the world changes.

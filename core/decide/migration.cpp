@@ -56,7 +56,7 @@ class Ladder {
   }
 
   void take(MigrationDeed deed, const std::string& runner, Because because) {
-    decision_.step = {deed, runner, "", std::move(because)};
+    decision_.step = {deed, runner, "", std::move(because), false};
   }
   // An order to a runner; after a refusal not at once again.
   void order(MigrationDeed deed, const std::string& runner, Because because) {
@@ -253,7 +253,9 @@ class Ladder {
         look_again(surely);
         return wait("waits whether everything has arrived at the target");
       }
-      if (!target_->deleting) order(MigrationDeed::end_target, target_->name, {"source.ended", how});
+      if (target_->deleting) return;
+      order(MigrationDeed::end_target, target_->name, {"source.ended", how});
+      decision_.step.unless_whole = may_have_all;
       return;
     }
     finish(MigrationPhase::failed, "the VM ended at the source: " + how);
@@ -264,8 +266,9 @@ class Ladder {
     if (!target || !is_held(*target) || target->deleting || !target->word) return false;
     if (target->word->migration.state != MigrationState::completed) return false;
     if (!source_ || !source_->word) return true;
+    // A source goes on by itself only after a copy that failed or was cancelled; one that failed before says nothing here.
+    if (!facts_.source_heard && !undoing()) return true;
     const MigrationState last = source_->word->migration.state;
-    // "none" is older than the copy: a source goes on by itself only after a copy that failed or was cancelled.
     return last != MigrationState::failed && last != MigrationState::cancelled;
   }
 
@@ -331,7 +334,7 @@ class Ladder {
       // Post-copy: the VM runs there while pages are still here.
       const bool still_sends = is_held(*source_) && source_->word && is_copying(source_->word->migration.state);
       if (still_sends && !is_gone(target_)) return wait("the rest of its memory is on its way");
-      if (!source_->deleting) order(MigrationDeed::retire_source, source_->name, {"arrived", "the VM runs at the target"});
+      retire();
       return;
     }
     if (is_gone(target_)) {
@@ -339,6 +342,15 @@ class Ladder {
                                                 (target_ ? target_->exit_reason : std::string("its runner is gone")));
     }
     finish(MigrationPhase::succeeded, "");
+  }
+
+  // Its lost predecessors first: nobody could tell later that their QEMU has ended with it.
+  void retire() {
+    const RunnerFacts* next = source_;
+    for (const RunnerFacts& other : runners_) {
+      if (&other != source_ && !source_->run_dir.empty() && other.run_dir == source_->run_dir) next = &other;
+    }
+    if (!next->deleting) order(MigrationDeed::retire_source, next->name, {"arrived", "the VM runs at the target"});
   }
 
   const MigrationFacts& facts_;

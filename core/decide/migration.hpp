@@ -66,6 +66,8 @@ struct MigrationFacts {
   std::optional<Refusal> refused;      // the last answer to reserve_target or start_target, if it was a refusal
   std::string reserved_node;           // the last answer to reserve_target, if it was a node
   std::uint32_t copies = 0;            // copy orders of this migration that the source took from this controller
+  // The source said something after it took such an order: what it tells of a copy is of this one, and not of one before.
+  bool source_heard = false;
   // Every order to activate the target was surely refused, since before "switching over" was written. False after a
   // restart of the controller: then nobody knows.
   bool never_ran = false;
@@ -82,6 +84,7 @@ struct MigrationStep {
   std::string runner;                  // whom it is done to, or the name of the new one
   std::string predecessor;             // succeed_target
   Because because;
+  bool unless_whole = false;           // end_target: not when everything has arrived there, whatever it said last
 };
 
 struct MigrationDecision {

@@ -76,8 +76,10 @@ void describe(auto& v, Like<MigrateTo> auto& m) {
   v.field("limits", m.limits);
 }
 
+void describe(auto& v, Like<Abandon> auto& m) { v.field_or("unlessWhole", m.unless_whole, false); }
+
 template <typename T>
-concept BareRequest = Like<T, CancelMigration> || Like<T, Activate> || Like<T, Abandon> || Like<T, GetReport>;
+concept BareRequest = Like<T, CancelMigration> || Like<T, Activate> || Like<T, GetReport>;
 void describe(auto&, BareRequest auto&) {}
 
 void describe(auto& v, Like<RunnerReply> auto& m) {

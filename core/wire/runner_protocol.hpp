@@ -88,6 +88,7 @@ struct Activate {  // target: the source is known to have stopped; run, and open
   friend bool operator==(const Activate&, const Activate&) = default;
 };
 struct Abandon {  // target: the migration is off; end this QEMU. Source after completion: end it
+  bool unless_whole = false;  // a target in which everything has arrived refuses
   friend bool operator==(const Abandon&, const Abandon&) = default;
 };
 struct GetReport {

@@ -83,6 +83,7 @@ void LiveMigration::reset(const MigrationSpec& limits, bool stand_still) {
   ordering_ = true;
   stands_still_ = stand_still;
   report_ = {MigrationState::setup, {}, ""};
+  has_completed_ = false;
   report_.progress.step = step_of(MigrationState::setup);
   post_copy_allowed_ = limits.allow_post_copy;
   post_copy_asked_ = false;
@@ -171,6 +172,7 @@ void LiveMigration::note(const MigrationInfo& info) {
   if (position != last_position_) progressed_ = now;
   last_position_ = position;
   MigrationState state = migration_state_of(info.status);
+  has_completed_ = state == MigrationState::completed;
   // QEMU says "completed" a moment before it has put down its figures and counts the VM as migrated away.
   const bool figures_missing = source_ && state == MigrationState::completed && info.total_time == Duration::zero();
   if (figures_missing && now - progressed_ < figures_patience) {
@@ -241,7 +243,7 @@ bool LiveMigration::process_ended(const std::string& why) {
   const std::lock_guard lock(mutex_);
   next_look_.reset();
   if (report_.state == MigrationState::none || (report_.state == told_.state && is_over(report_.state))) return false;
-  if (!is_over(report_.state)) report_.state = MigrationState::failed;
+  if (!is_over(report_.state)) report_.state = has_completed_ ? MigrationState::completed : MigrationState::failed;
   if (report_.state == MigrationState::failed && report_.why.empty()) report_.why = why;
   report_.progress.step = step_of(report_.state);
   told_ = report_;
@@ -254,7 +256,8 @@ void LiveMigration::on_event(const QmpEvent& event) {
   // The event has the state alone; the rest is asked for, unless QEMU ends before it can answer.
   if (event.name == "MIGRATION" && !ordering_) {
     report_.state = migration_state_of(member(event, "status"));
-    if (source_ && report_.state == MigrationState::completed) report_.state = MigrationState::switching;
+    has_completed_ = report_.state == MigrationState::completed;
+    if (source_ && has_completed_) report_.state = MigrationState::switching;
     report_.progress.step = step_of(report_.state);
   }
   next_look_ = clock_now();

@@ -33,7 +33,7 @@ class LiveMigration {
   [[nodiscard]] bool under_way();
   // Without asking: as it was when something was last heard.
   [[nodiscard]] MigrationReport last_known();
-  // The process is gone: what was under way has failed. True when that is news.
+  // The process is gone: what was under way has failed, unless QEMU had said that it completed. True when that is news.
   bool process_ended(const std::string& why);
 
   void on_event(const QmpEvent& event);
@@ -57,6 +57,7 @@ class LiveMigration {
   std::optional<Instant> next_look_;
   bool source_ = false;
   bool ordering_ = false;       // between our decision and QEMU's answer: what it tells is of the migration before
+  bool has_completed_ = false;  // QEMU said so, perhaps before its figures were there
   bool stands_still_ = false;   // we stopped the VM, and make it go on if it has to stay
   bool post_copy_allowed_ = false, post_copy_asked_ = false;
   Instant progressed_;

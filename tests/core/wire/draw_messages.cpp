@@ -113,7 +113,7 @@ RunnerMessage runner_message() {
       [] { return MigrateTo{text(), migration_spec()}; },
       [] { return CancelMigration{}; },
       [] { return Activate{}; },
-      [] { return Abandon{}; },
+      [] { return Abandon{coin()}; },
       [] { return GetReport{}; },
       [] { return RunnerReply{coin(), any_code(), text(), text(), maybe(size), coin()}; },
       [] { return SamplePush{sample(), event_name()}; },

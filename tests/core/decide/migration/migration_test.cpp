@@ -55,3 +55,55 @@ TEST_CASE("a source that a former copy has emptied is taken back, and only when 
   CHECK(back.deed == decide::MigrationDeed::activate_source);
   CHECK(back.runner == "s");
 }
+
+namespace {
+
+using Happenings = std::vector<std::pair<Deed, std::uint8_t>>;
+
+// Found by the laws' random histories, and shrunk by rapidcheck; the VM was lost in each.
+const Happenings stale_failure_of_a_copy_before = {
+    {Deed::migrate, 0}, {Deed::controller_acts, 0}, {Deed::controller_acts, 0}, {Deed::runner_works, 15},
+    {Deed::reports_come, 0}, {Deed::controller_acts, 0}, {Deed::reports_come, 0}, {Deed::controller_acts, 0},
+    {Deed::copy_fails, 0}, {Deed::runner_works, 3}, {Deed::objects_come, 0}, {Deed::runner_works, 0},
+    {Deed::reports_come, 0}, {Deed::controller_acts, 0}, {Deed::migrate, 0}, {Deed::controller_acts, 0},
+    {Deed::controller_acts, 0}, {Deed::runner_works, 191}, {Deed::reports_come, 0}, {Deed::controller_acts, 0},
+    {Deed::reports_come, 0}, {Deed::controller_acts, 0}, {Deed::copy_ends_well, 0}, {Deed::qemu_dies, 0}};
+const Happenings predecessor_of_the_source_said_failed = {
+    {Deed::migrate, 0}, {Deed::controller_acts, 0}, {Deed::controller_acts, 0}, {Deed::runner_works, 15},
+    {Deed::reports_come, 0}, {Deed::controller_acts, 0}, {Deed::reports_come, 0}, {Deed::controller_acts, 0},
+    {Deed::copy_fails, 0}, {Deed::runner_works, 3}, {Deed::objects_come, 0}, {Deed::runner_works, 0},
+    {Deed::reports_come, 0}, {Deed::controller_acts, 0}, {Deed::migrate, 0}, {Deed::controller_acts, 0},
+    {Deed::controller_acts, 0}, {Deed::runner_dies, 0}, {Deed::objects_come, 0}, {Deed::controller_acts, 0},
+    {Deed::runner_works, 62}, {Deed::runner_works, 215}, {Deed::reports_come, 0}, {Deed::controller_acts, 0},
+    {Deed::reports_come, 0}, {Deed::controller_acts, 0}, {Deed::reports_come, 0}, {Deed::copy_ends_well, 0},
+    {Deed::controller_acts, 0}, {Deed::qemu_dies, 0}};
+const Happenings target_had_more_than_it_had_said = {
+    {Deed::migrate, 0}, {Deed::controller_acts, 0}, {Deed::controller_acts, 0}, {Deed::runner_works, 3},
+    {Deed::reports_come, 0}, {Deed::controller_acts, 0}, {Deed::reports_come, 0}, {Deed::controller_acts, 0},
+    {Deed::copy_ends_well, 0}, {Deed::qemu_dies, 0}, {Deed::time_passes, 29}, {Deed::runner_works, 0},
+    {Deed::objects_come, 0}, {Deed::controller_acts, 0}};
+const Happenings predecessors_on_both_sides = {
+    {Deed::runner_dies, 0}, {Deed::objects_come, 0}, {Deed::controller_acts, 0}, {Deed::migrate, 0},
+    {Deed::runner_works, 63}, {Deed::reports_come, 0}, {Deed::controller_acts, 0}, {Deed::controller_acts, 0},
+    {Deed::runner_works, 20}, {Deed::reports_come, 0}, {Deed::controller_acts, 0}, {Deed::reports_come, 0},
+    {Deed::controller_acts, 0}, {Deed::runner_dies, 65}, {Deed::objects_come, 0}, {Deed::reports_come, 0},
+    {Deed::copy_ends_well, 0}, {Deed::time_passes, 0}, {Deed::controller_acts, 0}, {Deed::reports_come, 0},
+    {Deed::controller_acts, 0}, {Deed::runner_works, 31}, {Deed::reports_come, 0}, {Deed::controller_acts, 0},
+    {Deed::reports_come, 0}, {Deed::controller_acts, 0}, {Deed::runner_dies, 91}};
+
+}  // namespace
+
+TEST_CASE("histories that once lost a VM do not any more") {
+  for (const Happenings* history : {&stale_failure_of_a_copy_before, &predecessor_of_the_source_said_failed,
+                                    &target_had_more_than_it_had_said, &predecessors_on_both_sides}) {
+    VmWorld world;
+    REQUIRE(world.settle());
+    world.history().clear();
+    for (const auto& [deed, which] : *history) world.happen(deed, which);
+    REQUIRE(world.settle());
+    INFO(world.describe());
+    CHECK(world.violation().empty());
+    CHECK(world.runs());
+    CHECK(world.boots() == 1);
+  }
+}

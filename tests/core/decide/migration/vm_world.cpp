@@ -191,6 +191,7 @@ bool VmWorld::obey(const Order& order) {
     case decide::MigrationDeed::retire_source:
     case decide::MigrationDeed::end_target:
       done = qemu->state != Qemu::State::running;  // a runner refuses to abandon a VM that runs
+      if (order.unless_whole && qemu->state == Qemu::State::loaded) done = false;
       if (done) kill_qemu(runner.facts.run_dir, "abandon of " + runner.facts.name, true);
       break;
     default: break;

@@ -66,6 +66,7 @@ class VmWorld {
   struct Order {
     decide::MigrationDeed deed = decide::MigrationDeed::none;
     std::string runner, address;
+    bool unless_whole = false;
   };
   enum class Fate { now, late, lost, unheard };
 
@@ -122,7 +123,7 @@ class VmWorld {
   std::string reserved_;
   std::uint32_t copies_ = 0;
   Instant began_{}, progressed_{};
-  bool never_ran_ = false;
+  bool never_ran_ = false, source_heard_ = false;
 
   Instant now_{};
   WallTime wall_{};

@@ -84,7 +84,11 @@ bool VmWorld::write_conflicts() {
 bool VmWorld::controller_step() {
   ++names_;
   if (has_migration_ && !decide::is_over(migration_status_.phase)) {
-    const MigrationDecision decision = decide_migration(migration_facts());
+    MigrationFacts facts = migration_facts();
+    const RunnerFacts* source = decide::holder_of(facts.runners, facts.status.source_runner);
+    source_heard_ |= copies_ > 0 && source && source->word && source->word->fresh;
+    facts.source_heard = source_heard_;
+    const MigrationDecision decision = decide_migration(facts);
     const bool acted = act_on_migration(decision);
     const bool lived = act_on_lifecycle(decide_lifecycle(lifecycle_facts(&decision)));
     return acted || lived;
@@ -135,12 +139,12 @@ bool VmWorld::act_on_migration(const MigrationDecision& decision) {
 }
 
 bool VmWorld::give_order(const decide::MigrationStep& step) {
-  Order order{step.deed, step.runner, ""};
+  Order order{step.deed, step.runner, "", step.unless_whole};
   const Fate fate = std::exchange(next_fate_, Fate::now);
   const auto seen = seen_.find(step.runner);
   const bool linked = seen != seen_.end() && seen->second.word && seen->second.word->fresh;
   const bool ends = step.deed == MigrationDeed::retire_source || step.deed == MigrationDeed::end_target;
-  if (ends && !linked) {  // nobody there to be asked: the orchestrator ends it
+  if (ends && !linked && !step.unless_whole) {  // nobody there to be asked: the orchestrator ends it
     stop_process(step.runner);
     return true;
   }
@@ -263,6 +267,7 @@ void VmWorld::controller_dies() {
   tries_ = decide::recalled(vm_status_, now_, wall_);
   reserved_.clear();
   copies_ = 0;
+  source_heard_ = false;
   never_ran_ = false;
   nobody_knows_ |= migration_status_.progress.step == "switching over";
   began_ = progressed_ = now_;
@@ -304,6 +309,7 @@ void VmWorld::new_migration() {
   migration_status_ = {};
   reserved_.clear();
   copies_ = 0;
+  source_heard_ = false;
   nobody_knows_ = false;
   history_.push_back("migrate");
 }
