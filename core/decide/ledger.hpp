@@ -148,7 +148,7 @@ class Ledger {
     std::map<std::string, Resources> spent;
   };
   struct AgentSeen {
-    std::uint64_t number = 0;
+    std::uint64_t first = 0, number = 0;       // the first and the last request that these books answered
     HeadroomAnswer answer;
     Instant at{};
   };
@@ -181,7 +181,7 @@ class Ledger {
   [[nodiscard]] bool waits_for_others(const Account& account, const Booking& booking, Instant now) const;
   void note_alone(const std::vector<std::string>& holders);
 
-  Lease& held(Account& account, const HeadroomRequest& request, const HeldLease& listed, Instant now);
+  Lease* held(Account& account, const HeadroomRequest& request, const HeldLease& listed, Instant now);
   void settle(Account& account, Lease& lease, const std::vector<HeadroomSpend>& spent);
   void lend(Account& account, const HeadroomRequest& request, HeadroomAnswer& answer, Instant now);
   void recount_leases(Account& account);

@@ -47,19 +47,21 @@ void Ledger::recount_leases(Account& account) {
   }
 }
 
-// The lease as the agent tells it. One that the books do not know was lent before they were lost, and is a fact.
-Ledger::Lease& Ledger::held(Account& account, const HeadroomRequest& request, const HeldLease& listed, Instant now) {
+// The lease as the agent tells it. One that the books do not know was lent before they were lost, and is a fact, as long
+// as any such lease may be out. Null: it has ended; the permits out of it ended before, and what came of them was seen.
+Ledger::Lease* Ledger::held(Account& account, const HeadroomRequest& request, const HeldLease& listed, Instant now) {
   const auto known = std::find_if(account.leases.begin(), account.leases.end(), [&](const Lease& lease) {
     return lease.agent == request.agent && lease.number == listed.number;
   });
-  if (known != account.leases.end()) return *known;
+  if (known != account.leases.end()) return &*known;
+  if (!account.may_have_lent || listed.number >= account.agents[request.agent].first) return nullptr;
   const Duration left = std::min(std::max(listed.left, Duration::zero()), terms_.length);
   const Instant ends = now + left + (terms_.longest() - terms_.length);
   Resources all = listed.open;
   for (const HeadroomSpend& spend : listed.spent) all = all + spend.amount;
   account.leases.push_back({request.agent, listed.number, all, {}, ends, {}});
   next_end_ = next_end_ ? std::min(*next_end_, ends) : ends;
-  return account.leases.back();
+  return &account.leases.back();
 }
 
 void Ledger::settle(Account& account, Lease& lease, const std::vector<HeadroomSpend>& spent) {
@@ -128,6 +130,7 @@ Result<HeadroomAnswer> Ledger::headroom_asked(const HeadroomRequest& request, In
   time_passed(now);
   Account& books = account(request.node);
   AgentSeen& seen = books.agents[request.agent];
+  if (seen.first == 0) seen.first = request.number;
   if (request.number == seen.number) return seen.answer;
   if (request.number < seen.number)
     return Error{Code::conflict, "request " + std::to_string(seen.number) + " of this agent was answered already"};
@@ -141,9 +144,10 @@ Result<HeadroomAnswer> Ledger::headroom_asked(const HeadroomRequest& request, In
     return lease.agent == request.agent && !listed(lease) && is_nothing(lease.unclaimed);
   });
   for (const HeldLease& told : request.held) {
-    Lease& lease = held(books, request, told, now);
-    settle(books, lease, told.spent);
-    lease.open = field_min(lease.open, told.open);
+    Lease* lease = held(books, request, told, now);
+    if (lease == nullptr) continue;
+    settle(books, *lease, told.spent);
+    lease->open = field_min(lease->open, told.open);
   }
   // An agent that heard from these books, and is older than any lease of its predecessor, tells all that is out.
   if (request.epoch == epoch_ && request.age >= terms_.longest()) books.may_have_lent = false;
@@ -151,7 +155,7 @@ Result<HeadroomAnswer> Ledger::headroom_asked(const HeadroomRequest& request, In
 
   HeadroomAnswer answer{request.agent, request.number, epoch_, {}, false, terms_.length, ""};
   lend(books, request, answer, now);
-  seen = {request.number, answer, now};
+  seen = {seen.first, request.number, answer, now};
   while (books.agents.size() > most_lives) {
     const auto oldest = std::min_element(books.agents.begin(), books.agents.end(), [](const auto& a, const auto& b) {
       return a.second.at < b.second.at;

@@ -29,6 +29,7 @@ class Diff {
     restarted();
     phase_changed();
     scaled();
+    health_changed();
     conditions_changed();
     return std::move(events_);
   }
@@ -74,6 +75,14 @@ class Diff {
     const std::string why = after_.cpu.why.empty() ? after_.memory.why : after_.cpu.why;
     say(true, "ScaleIncomplete", "has " + size_of(after_) + " of " +
                                      to_string(Resources{after_.cpu.asked, after_.memory.asked}) + ": " + why);
+  }
+
+  // A workload that is still starting is no news.
+  void health_changed() {
+    const Health then = before_.health.state, now = after_.health.state;
+    if (then == now) return;
+    if (now == Health::healthy) return say(false, "Healthy", "the workload answers its check");
+    if (now == Health::unhealthy) say(true, "Unhealthy", "the workload fails its check: " + after_.health.why);
   }
 
   // Reasons that no phase tells: why a VM does not start, and what is wrong with a running one.

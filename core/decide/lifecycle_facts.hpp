@@ -30,6 +30,7 @@ struct RunnerWord {
   bool resizing = false;
   bool guest_connected = false;
   std::string guest_version;
+  WorkloadHealth health;
   MigrationReport migration;
   std::string incoming_address;
 };

@@ -106,6 +106,7 @@ void observe(const RunnerFacts& runner, const LifecycleFacts& facts, VmStatus& s
   observe_size(word, facts, status);
   status.guest_connected = word.fresh && word.guest_connected;
   if (!word.guest_version.empty()) status.guest_version = word.guest_version;
+  status.health = word.health;
   status.accelerator = word.accelerator;
   status.phase = phase_of(word, facts, status);
   status.why = why_of(runner);
@@ -124,6 +125,7 @@ void clear_runner(VmStatus& status) {
   status.cpu.why.clear();
   status.memory.why.clear();
   status.guest_connected = false;
+  status.health = {};
   status.accelerator.clear();
 }
 

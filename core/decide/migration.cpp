@@ -344,11 +344,13 @@ class Ladder {
     finish(MigrationPhase::succeeded, "");
   }
 
-  // Its lost predecessors first: nobody could tell later that their QEMU has ended with it.
+  // Its lost predecessors first: nobody could tell later that their QEMU has ended with it. The one by whose name the
+  // others are known stays till the end.
   void retire() {
     const RunnerFacts* next = source_;
     for (const RunnerFacts& other : runners_) {
-      if (&other != source_ && !source_->run_dir.empty() && other.run_dir == source_->run_dir) next = &other;
+      const bool kin = !source_->run_dir.empty() && other.run_dir == source_->run_dir;
+      if (kin && &other != source_ && other.name != status().source_runner) next = &other;
     }
     if (!next->deleting) order(MigrationDeed::retire_source, next->name, {"arrived", "the VM runs at the target"});
   }

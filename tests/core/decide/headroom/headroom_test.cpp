@@ -139,6 +139,32 @@ TEST_CASE("a question from before the spending does not take it back") {
   CHECK(ledger.find("a")->granted == u(3));
 }
 
+TEST_CASE("an account of a lease that has ended brings no permit back") {
+  Ledger ledger = books();
+  Headroom agent("n", 1, start);
+  talk(agent, ledger, 3, start);
+  CHECK(agent.grow("a", u(2), u(4), unit, start + 1s) == u(4));
+  const Instant over = start + terms.longest();
+  CHECK(ledger.time_passed(over) == std::nullopt);
+  CHECK(ledger.ask("b", u(8), unit, u(2), over)->permit == u(8));
+  talk(agent, ledger, 0, over + 1s);
+  CHECK(ledger.find("a")->granted == u(2));
+  CHECK(ledger.ask("a", u(4), unit, u(2), over + 2s)->permit == u(2));
+}
+
+TEST_CASE("a young agent does not speak for its predecessor's leases") {
+  Ledger again(terms, 8);
+  again.node_seen({"n", u(10), 0.9, true, {}});
+  again.rebuilt({booking("a", 2), booking("b", 2)}, start);
+  Headroom young("n", 2, start);
+  talk(young, again, 3, start + 1s);
+  talk(young, again, 3, start + 2s);
+  CHECK(young.open(start + 2s) == Resources{});
+  CHECK(again.totals("n").leased == u(5));
+  talk(young, again, 3, start + terms.longest());
+  CHECK(young.open(start + terms.longest()) == u(3));
+}
+
 TEST_CASE("what the target of a migration needs includes what may have been spent") {
   Ledger ledger = books();
   Headroom agent("n", 1, start);

@@ -56,6 +56,26 @@ TEST_CASE("a source that a former copy has emptied is taken back, and only when 
   CHECK(back.runner == "s");
 }
 
+TEST_CASE("a workload's health is told when it changes, and starting is no news") {
+  VmStatus before, after;
+  before.phase = after.phase = Phase::running;
+  after.health = {Health::starting, ""};
+  CHECK(decide::events_between(before, after).empty());
+  before = after;
+  after.health = {Health::healthy, ""};
+  auto events = decide::events_between(before, after);
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].reason == "Healthy");
+  CHECK_FALSE(events[0].warning);
+  before = after;
+  after.health = {Health::unhealthy, "exit code 1"};
+  events = decide::events_between(before, after);
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].reason == "Unhealthy");
+  CHECK(events[0].warning);
+  CHECK(events[0].message.find("exit code 1") != std::string::npos);
+}
+
 namespace {
 
 using Happenings = std::vector<std::pair<Deed, std::uint8_t>>;
