@@ -24,7 +24,8 @@ namespace fs = std::filesystem;
 
 struct BuildOptions {
   std::string source, src, name, size, file, oci, spec, arch, init, most_size;
-  std::string format = "qcow2", root = "ext4", suite = "bookworm", mirror, variant = "essential", cmd, user, stop_signal, workdir;
+  std::string format = "qcow2", root = "ext4", suite = "bookworm", mirror, variant = "essential", cmd, user, stop_signal, workdir,
+      health_cmd, health_interval;
   std::vector<std::string> debian, build_args, ports, env, added;
   std::int64_t most_entries = 1'000'000;
   bool quiet = false, compress = false, quota = false, no_init = false, version = false;
@@ -44,7 +45,7 @@ std::vector<std::string> split_commas(const std::vector<std::string>& lists) {
 }
 
 // As a shell would cut it, and nothing more: no variables, no pipes.
-Result<std::vector<std::string>> split_command(const std::string& text) {
+Result<std::vector<std::string>> split_command(const std::string& option, const std::string& text) {
   std::vector<std::string> words;
   std::string word;
   char quote = 0;
@@ -68,7 +69,7 @@ Result<std::vector<std::string>> split_command(const std::string& text) {
       begun = true;
     }
   }
-  if (quote != 0) return Error{Code::invalid_argument, std::string("--cmd: a quote ") + quote + " is not closed"};
+  if (quote != 0) return Error{Code::invalid_argument, option + ": a quote " + quote + " is not closed"};
   if (begun) words.push_back(std::move(word));
   return words;
 }
@@ -164,9 +165,17 @@ Result<builder::BuildRequest> request_from(const BuildOptions& options) {
   request.root = options.root;
   request.compress = options.compress;
   request.project_quota = options.quota;
-  auto command = split_command(options.cmd);
+  auto command = split_command("--cmd", options.cmd);
   if (!command) return command.error();
   request.command = *command;
+  auto check = split_command("--health-cmd", options.health_cmd);
+  if (!check) return check.error();
+  request.health_command = *check;
+  if (!options.health_interval.empty()) {
+    auto interval = parse_duration("--health-interval", options.health_interval);
+    if (!interval) return interval.error();
+    request.health_interval = *interval;
+  }
   request.user = options.user;
   request.stop_signal = options.stop_signal;
   request.workdir = options.workdir;
@@ -264,6 +273,8 @@ void add_own_options(Options& o, BuildOptions& options) {
   o.text("--oci", options.oci, "FILE", "Write an OCI image (a tar) that holds the disk");
   o.text("--cmd", options.cmd, "WORDS", "Run this instead of the image's command; cut into words, run without a shell");
   o.text("--stop-signal", options.stop_signal, "SIGNAL", "What asks it to end (default: the image's, or SIGTERM)");
+  o.text("--health-cmd", options.health_cmd, "WORDS", "Ends with code 0 when the workload is well; cut into words, run without a shell (default: the image's)");
+  o.text("--health-interval", options.health_interval, "TIME", "How often it is asked (default: the image's, or 30s)");
   o.text("--workdir", options.workdir, "DIR", "Where it runs (default: the image's, or /)");
   o.text("--user", options.user, "USER[:GROUP]", "Run it as this user of the image");
   o.list("--port", options.ports, "PORT/tcp", "A port that it serves, may repeat");

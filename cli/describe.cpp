@@ -57,6 +57,10 @@ Result<int> describe_vm(Context& context, const std::string& name) {
   print_sizes(*vm);
   line("Guest", vm->status.guest_connected ? "its monitor answers (" + vm->status.guest_version + ")"
                                            : "no monitor answers: sized by hand only");
+  if (vm->status.health.state != Health::none) {
+    line("Health", std::string(to_string(vm->status.health.state)) +
+                       (vm->status.health.why.empty() ? "" : " — " + vm->status.health.why));
+  }
   line("Image", vm->spec.root_image.empty() ? "the default guest" : vm->spec.root_image);
   for (const Port& port : vm->spec.ports) {
     if (port.host != 0) line("Port", "127.0.0.1:" + std::to_string(port.host) + " -> " + std::to_string(port.guest));

@@ -7,6 +7,7 @@
 #include "cli/image_steps.hpp"
 #include "cli/policy_option.hpp"
 #include "cli/vm_view.hpp"
+#include "core/wire/workload.hpp"
 #include "core/wire/model_json.hpp"
 
 namespace neonvm::cli {
@@ -159,13 +160,33 @@ Result<Object> object_from(Context& context, const RunOptions& options) {
   return object;
 }
 
-bool made_by_build(Context& context, const std::string& disk) {
+// None: the disk is from elsewhere.
+std::optional<wire::Workload> workload_of(Context& context, const std::string& disk) {
   auto images = open_images(context);
-  if (disk.empty() || !images) return false;
+  if (disk.empty() || !images) return std::nullopt;
   const auto all = images->list();
-  return all && std::any_of(all->begin(), all->end(), [&](const builder::StoredImage& image) {
-           return image.path == disk && !image.facts.workload.empty();
-         });
+  if (!all) return std::nullopt;
+  for (const builder::StoredImage& image : *all) {
+    if (image.path != disk || image.facts.workload.empty()) continue;
+    if (auto workload = wire::decode_workload(image.facts.workload)) return std::move(*workload);
+  }
+  return std::nullopt;
+}
+
+// An image made by neonvm build has a monitor, which comes up with the guest, and perhaps a check, which says when the
+// workload is up; one from elsewhere may have none. What could not be awaited stays as it was seen last.
+void await_workload(Context& context, Duration limit, VmView& vm) {
+  const auto workload = workload_of(context, vm.spec.root_image);
+  if (!workload) return;
+  const bool checked = workload->healthcheck.has_value();
+  const auto seen = wait_for(context, vm.object.name, checked ? limit : std::chrono::seconds(30), [&](const VmView& now) {
+    vm = now;
+    if (!now.status.guest_connected) return std::string("booting");
+    const WorkloadHealth& health = now.status.health;
+    const bool undecided = checked && (health.state == Health::none || health.state == Health::starting);
+    return undecided ? "its workload is starting" + (health.why.empty() ? "" : ": " + health.why) : std::string();
+  });
+  if (seen) vm = *seen;
 }
 
 Result<int> run_vm(Context& context, const RunOptions& options) {
@@ -189,13 +210,7 @@ Result<int> run_vm(Context& context, const RunOptions& options) {
   const auto began = std::chrono::steady_clock::now();
   auto vm = wait_for(context, options.name, *limit, running_and_answering);
   if (!vm) return vm.error();
-  // An image made by neonvm build has a monitor, which comes up with the guest; one from elsewhere may have none.
-  if (!vm->status.guest_connected && made_by_build(context, vm->spec.root_image)) {
-    const auto answering = wait_for(context, options.name, std::chrono::seconds(30), [](const VmView& now) {
-      return now.status.guest_connected ? "" : std::string("booting");
-    });
-    if (answering) vm = answering;
-  }
+  await_workload(context, *limit, *vm);
   char took[32];
   std::snprintf(took, sizeof took, "%.1f s", seconds(std::chrono::steady_clock::now() - began));
   std::cout << options.name << " runs on " << vm->status.node << " with " << cpus_text(vm->status.cpu.actual) << " CPU, "
@@ -203,7 +218,11 @@ Result<int> run_vm(Context& context, const RunOptions& options) {
   if (!vm->status.guest_connected) {
     std::cerr << "neonvm: no monitor answers in the guest, or not yet: without one it can be sized by hand (neonvm scale), not by itself\n";
   }
-  return 0;
+  const WorkloadHealth& health = vm->status.health;
+  if (health.state != Health::unhealthy && health.state != Health::starting) return 0;
+  std::cerr << "neonvm: its workload is " << to_string(health.state) << (health.why.empty() ? "" : ": " + health.why)
+            << "; see neonvm logs " << options.name << "\n";
+  return 1;
 }
 
 }  // namespace

@@ -43,6 +43,10 @@ std::string status_text(const VmView& vm) {
   if (vm.object.deleting) text = "Deleting";
   const bool bad = vm.status.phase == Phase::failed;
   const bool good = vm.status.phase == Phase::running || vm.status.phase == Phase::succeeded;
+  const Health health = vm.status.health.state;
+  if (health == Health::unhealthy || health == Health::starting) {
+    return paint(health == Health::unhealthy ? Colour::bad : Colour::warn, text + " (" + to_string(health) + ")");
+  }
   return paint(bad ? Colour::bad : good ? Colour::good : Colour::warn, text);
 }
 

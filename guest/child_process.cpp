@@ -1,6 +1,7 @@
 #include "guest/child_process.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -26,6 +27,8 @@ struct Launch {
   std::string terminal;               // path of its end of the pseudo-terminal; empty: pipes
   int in = -1, out = -1, err = -1;
   int report = -1;                    // the errno of a failed exec goes here
+  const ChildOwner* owner = nullptr;
+  const char* workdir = nullptr;
 };
 
 std::vector<std::string> environment_of(const ChildOrder& order) {
@@ -78,7 +81,12 @@ void take_terminal(Launch& launch) {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  if (in_place) ::execve(launch.program.c_str(), launch.argv.data(), launch.env.data());
+  if (launch.workdir != nullptr) [[maybe_unused]] const int moved = ::chdir(launch.workdir);
+  // Never run as root what was to be somebody else's.
+  const ChildOwner* owner = launch.owner;
+  const bool owned = owner == nullptr || (::setgroups(owner->groups.size(), owner->groups.data()) == 0 &&
+                                          ::setgid(owner->gid) == 0 && ::setuid(owner->uid) == 0);
+  if (in_place && owned) ::execve(launch.program.c_str(), launch.argv.data(), launch.env.data());
   const int why = errno;
   [[maybe_unused]] const ssize_t said = ::write(launch.report, &why, sizeof why);
   ::_exit(127);
@@ -155,7 +163,8 @@ Result<StartedChild> start_child(const ChildOrder& order) {
   auto argv = order.argv;
   auto env = environment_of(order);
   Launch launch{*program,           pointers_to(argv),    pointers_to(env),     ends.terminal,
-                ends.in.read.get(), ends.out.write.get(), ends.err.write.get(), report.write.get()};
+                ends.in.read.get(), ends.out.write.get(), ends.err.write.get(), report.write.get(),
+                order.owner ? &*order.owner : nullptr, order.workdir.empty() ? nullptr : order.workdir.c_str()};
   const pid_t pid = ::fork();
   if (pid < 0) return errno_error("fork", errno);
   if (pid == 0) become(launch);

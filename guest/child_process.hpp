@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,11 +21,18 @@
 
 namespace neonvm::guest {
 
+struct ChildOwner {
+  std::uint32_t uid = 0, gid = 0;
+  std::vector<std::uint32_t> groups;
+};
+
 struct ChildOrder {
   std::vector<std::string> argv;
   std::map<std::string, std::string> env;   // added to PATH, HOME and, on a terminal, TERM
   bool tty = false;
   std::uint16_t rows = 24, columns = 80;
+  std::optional<ChildOwner> owner = {};     // none: ours
+  std::string workdir = {};                 // empty, or not there: ours
 };
 
 // Our ends, non-blocking. On a terminal input and output are the same descriptor and there is no error.

@@ -11,8 +11,10 @@
 #include "guest/consent_desk.hpp"
 #include "guest/cpu_online.hpp"
 #include "guest/guest_metrics.hpp"
+#include "guest/health_check.hpp"
 #include "guest/host_link.hpp"
 #include "guest/host_requests.hpp"
+#include "guest/init/workload_plan.hpp"
 #include "guest/kernel_cmdline.hpp"
 #include "guest/memory_blocks.hpp"
 #include "guest/memory_watch.hpp"
@@ -46,6 +48,9 @@ class Monitor {
   void looked(Instant now);
   void learn_kernel_share();
   void tell_of_workload();
+  void workload_news();
+  void watch_health();
+  void tell_health();
   void begin_session();
   void device_seen(const Uevent& event);
   void look_at_devices();
@@ -68,7 +73,8 @@ class Monitor {
   MemoryWatch memory_watch_;
   PressureWatch pressure_;
   Uevents uevents_;
-  NewsWatch news_{[this] { tell_of_workload(); }};
+  NewsWatch news_{[this] { workload_news(); }};
+  std::unique_ptr<HealthCheck> health_;
   std::uint64_t told_starts_ = 0;            // in this session
   PowerOff power_;
   runtime::Timer farewell_;
@@ -161,7 +167,25 @@ void Monitor::learn_kernel_share() {
 void Monitor::begin_session() {
   told_starts_ = 0;
   tell_of_workload();
+  tell_health();
   sampler_.start();
+}
+
+void Monitor::workload_news() {
+  tell_of_workload();
+  const auto news = read_news();
+  if (health_ && news && news->again) health_->start();
+}
+
+void Monitor::watch_health() {
+  const auto workload = read_workload();
+  if (!workload || !workload->healthcheck || workload->healthcheck->argv.empty()) return;
+  health_ = std::make_unique<HealthCheck>(loop_, *workload, [this] { tell_health(); });
+  health_->start();
+}
+
+void Monitor::tell_health() {
+  if (health_ && link_.in_session()) link_.send(wire::HealthNews{health_->health()});
 }
 
 void Monitor::tell_of_workload() {
@@ -250,6 +274,7 @@ int Monitor::run() {
   memory_watch_.look();
   look_at_devices();
   desk_.look();
+  watch_health();
   return loop_.run();
 }
 

@@ -42,6 +42,11 @@ void change_config(const BuildRequest& request, ImageConfig& config) {
   }
   if (!request.user.empty()) config.user = request.user;
   if (!request.stop_signal.empty()) config.stop_signal = request.stop_signal;
+  if (!request.health_command.empty()) {
+    config.healthcheck = Healthcheck{request.health_command, {}, {}, {}, 0};
+    config.healthcheck->test.insert(config.healthcheck->test.begin(), "CMD");
+  }
+  if (config.healthcheck && request.health_interval > Duration{}) config.healthcheck->interval = request.health_interval;
   if (!request.workdir.empty()) config.workdir = request.workdir;
   config.env.insert(config.env.end(), request.env.begin(), request.env.end());
   config.ports.insert(config.ports.end(), request.ports.begin(), request.ports.end());

@@ -23,6 +23,8 @@ struct BuildRequest {
   std::string program;           // the guest's static neonvm; empty: none
   std::vector<std::string> command;       // instead of the image's; empty: the image's
   std::string user, stop_signal, workdir;  // likewise
+  std::vector<std::string> health_command;  // likewise; none: the image has a check, or none
+  Duration health_interval{};              // 0: not said
   std::vector<std::string> ports, env;  // added to the image's
   std::vector<std::string> added;       // folders whose files are put over the source's, in this order
   Limits limits;

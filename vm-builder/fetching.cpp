@@ -95,7 +95,7 @@ Result<OciImage> run_dockerfile(const SourceRequest& request, const std::string&
     return more;
   };
   const std::string name = "localhost/neonvm-base:latest", result = "localhost/neonvm-root:latest", context = request.work + "/context";
-  if (auto pulled = run_program(with({"pull", "--quiet", base})); !pulled || pulled->status != 0) {
+  if (auto pulled = run_program(with({"pull", "--quiet", base}), {}, request.work); !pulled || pulled->status != 0) {
     return pulled ? Error{Code::refused, "buildah cannot read " + base + ":\n" + pulled->output} : pulled.error();
   } else {
     const std::string id = pulled->output.substr(pulled->output.find_last_of('\n') + 1);

@@ -36,14 +36,14 @@ std::vector<std::string> environment_with(const Environment& more) {
 }
 
 // Between fork and exec: nothing that allocates.
-[[noreturn]] void become(const char* program, char* const* argv, char* const* env, int output, pid_t parent) {
+[[noreturn]] void become(const char* program, char* const* argv, char* const* env, const char* folder, int output, pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);
   const int null = ::open("/dev/null", O_RDONLY);
   ::dup2(null, STDIN_FILENO);
   ::dup2(output, STDOUT_FILENO);
   ::dup2(output, STDERR_FILENO);
-  ::execve(program, argv, env);
+  if (*folder == 0 || ::chdir(folder) == 0) ::execve(program, argv, env);
   ::_exit(127);
 }
 
@@ -74,7 +74,7 @@ std::string find_program(const std::string& name) {
   return "";
 }
 
-Result<ProgramEnd> run_program(const std::vector<std::string>& argv, const Environment& env) {
+Result<ProgramEnd> run_program(const std::vector<std::string>& argv, const Environment& env, const std::string& folder) {
   const std::string program = find_program(argv.front());
   if (program.empty()) return Error{Code::not_found, argv.front() + " is not installed"};
   int ends[2];
@@ -86,7 +86,7 @@ Result<ProgramEnd> run_program(const std::vector<std::string>& argv, const Envir
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();
   if (child < 0) return errno_error(argv.front(), errno);
-  if (child == 0) become(program.c_str(), argv_pointers.data(), env_pointers.data(), input.get(), parent);
+  if (child == 0) become(program.c_str(), argv_pointers.data(), env_pointers.data(), folder.c_str(), input.get(), parent);
   input.reset();
   ProgramEnd end;
   end.output = read_to_end(output.get());
@@ -99,8 +99,8 @@ Result<ProgramEnd> run_program(const std::vector<std::string>& argv, const Envir
   return end;
 }
 
-Status must_run(const std::vector<std::string>& argv, const std::string& package, const Environment& env) {
-  auto end = run_program(argv, env);
+Status must_run(const std::vector<std::string>& argv, const std::string& package, const Environment& env, const std::string& folder) {
+  auto end = run_program(argv, env, folder);
   if (!end && end.error().code == Code::not_found) {
     return Error{Code::not_found, end.error().message + "; install it: apt-get install " + package};
   }

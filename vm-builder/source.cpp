@@ -108,10 +108,21 @@ Result<SourceFacts> read_image(const SourceRequest& request, const Found& found,
   SourceFacts facts{image->config, "image", image->digest};
   if (request.spec.needs_buildah()) {
     const std::string transport = found.kind == Kind::layout ? "oci:" : found.kind == Kind::layout_tar ? "oci-archive:" : "docker-archive:";
-    const std::string base = transport + fs::absolute(found.path).string() + (found.reference.empty() ? "" : ":" + found.reference);
+    // By a name of ours: buildah cuts a reference at its colons, and makes a name of the rest, which must be in small letters.
+    const std::string link = request.work + "/base";
+    std::error_code failed;
+    fs::create_symlink(fs::absolute(found.path), link, failed);
+    if (failed) return Error{Code::internal, "cannot make " + link + ": " + failed.message()};
+    const std::string base = transport + "base" + (found.reference.empty() ? "" : ":" + found.reference);
     auto merged = run_dockerfile(request, base, steps);
     if (!merged) return merged.error();
     facts.digest = merged->digest;
+    // The text begins as root, so that it may install packages; that is no word on who runs the image.
+    const std::string user = merged->config.user == "root" ? image->config.user : merged->config.user;
+    facts.config = merged->config;
+    facts.config.user = user;
+    // Not a part of the format in which buildah hands it over.
+    if (!facts.config.healthcheck) facts.config.healthcheck = image->config.healthcheck;
     image = std::move(merged);
   }
   std::uint64_t total = 0;

@@ -108,6 +108,8 @@ void GuestLink::line(std::string_view text) {
     callbacks_.sample(std::move(*sample));
   } else if (auto* ended = std::get_if<wire::WorkloadEnded>(&*message)) {
     if (callbacks_.workload_ended) callbacks_.workload_ended(*ended);
+  } else if (auto* news = std::get_if<wire::HealthNews>(&*message)) {
+    if (callbacks_.health) callbacks_.health(news->health);
   } else if (auto* want = std::get_if<wire::WantMemory>(&*message)) {
     callbacks_.want(*want);
   } else if (auto* answer = std::get_if<wire::Reply>(&*message)) {

@@ -23,6 +23,7 @@ class GuestLink {
     std::function<void(wire::SampleMessage)> sample;
     std::function<void(const wire::WantMemory&)> want;
     std::function<void(const wire::WorkloadEnded&)> workload_ended;
+    std::function<void(const WorkloadHealth&)> health;
     std::function<void(wire::StreamData)> data;
     std::function<void(const wire::Ack&)> ack;
   };

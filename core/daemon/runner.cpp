@@ -75,6 +75,10 @@ Runner::Runner(runtime::Loop& loop, Hypervisor& hypervisor, RunnerSettings setti
     if (audience_) audience_->want({want.memory, want.why});
   };
   callbacks.workload_ended = [this](const wire::WorkloadEnded& news) { workload_ended(news); };
+  callbacks.health = [this](const WorkloadHealth& health) {
+    report_.health = health;
+    changed();
+  };
   callbacks.data = [this](const wire::StreamData& data) { if (audience_) audience_->guest_data(data); };
   callbacks.ack = [this](const wire::Ack& ack) { if (audience_) audience_->guest_ack(ack); };
   guest_ = std::make_unique<GuestLink>(loop_, settings_.machine.guest_socket, std::move(callbacks));

@@ -43,6 +43,7 @@ RunnerWord word_from(const wire::RunnerReport& report) {
   word.resizing = report.resizing;
   word.guest_connected = report.guest_connected;
   word.guest_version = report.guest_version;
+  word.health = report.health;
   word.migration = report.migration;
   word.incoming_address = report.incoming_address;
   return word;

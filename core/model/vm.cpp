@@ -2,6 +2,16 @@
 
 namespace neonvm {
 
+const char* to_string(Health health) {
+  switch (health) {
+    case Health::none: return "";
+    case Health::starting: return "starting";
+    case Health::healthy: return "healthy";
+    case Health::unhealthy: return "unhealthy";
+  }
+  return "";
+}
+
 const char* to_string(Phase phase) {
   switch (phase) {
     case Phase::none: return "";

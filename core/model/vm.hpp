@@ -139,6 +139,17 @@ struct MemoryState {
   friend bool operator==(const MemoryState&, const MemoryState&) = default;
 };
 
+// What the image's own check (HEALTHCHECK) says of the workload; none: it has no check, or nothing was heard yet.
+enum class Health { none, starting, healthy, unhealthy };
+const char* to_string(Health health);
+
+struct WorkloadHealth {
+  Health state = Health::none;
+  std::string why;                   // of the last failure: "exit code 1: connection refused"
+
+  friend bool operator==(const WorkloadHealth&, const WorkloadHealth&) = default;
+};
+
 struct Condition {
   std::string type;     // "Available", "Degraded"
   bool value = false;
@@ -162,6 +173,7 @@ struct VmStatus {
   std::string last_exit;             // "guest powered off", "guest panicked", "QEMU killed by signal 9"
   bool guest_connected = false;      // the monitor in the guest answers
   std::string guest_version;
+  WorkloadHealth health;
   std::string accelerator;           // "kvm", "tcg"
   std::optional<Revision> current_revision;
   WallTime current_revision_at{};

@@ -16,6 +16,7 @@ const char* type_of(const Hello*) { return "hello"; }
 const char* type_of(const SampleMessage*) { return "sample"; }
 const char* type_of(const WantMemory*) { return "wantMemory"; }
 const char* type_of(const WorkloadEnded*) { return "workloadEnded"; }
+const char* type_of(const HealthNews*) { return "workloadHealth"; }
 const char* type_of(const SetCpus*) { return "setCpus"; }
 const char* type_of(const AskConsent*) { return "askConsent"; }
 const char* type_of(const TellGrown*) { return "tellGrown"; }
@@ -54,6 +55,11 @@ void describe(auto& v, Like<WorkloadEnded> auto& m) {
   v.field("why", m.why);
   v.field_or("starts", m.starts, 0);
   v.field_or("again", m.again, false);
+}
+
+void describe(auto& v, Like<HealthNews> auto& m) {
+  v.need("state", m.health.state);
+  v.field("why", m.health.why);
 }
 
 void describe(auto& v, Like<SetCpus> auto& m) {

@@ -23,6 +23,7 @@
 #include "core/model/resources.hpp"
 #include "core/model/result.hpp"
 #include "core/model/revision.hpp"
+#include "core/model/vm.hpp"
 
 namespace neonvm::wire {
 
@@ -66,6 +67,14 @@ struct WorkloadEnded {
   bool again = false;                   // it will be started again
 
   friend bool operator==(const WorkloadEnded&, const WorkloadEnded&) = default;
+};
+
+// Guest -> host: what the image's check says, at each change and at the beginning of a session.
+// {"type":"workloadHealth","state":"unhealthy","why":"exit code 1"}
+struct HealthNews {
+  WorkloadHealth health;
+
+  friend bool operator==(const HealthNews&, const HealthNews&) = default;
 };
 
 // Host -> guest, answered by Reply with `cpus_online`. {"type":"setCpus","id":7,"count":3,"revision":12}
@@ -191,8 +200,8 @@ struct UnknownMessage {
   friend bool operator==(const UnknownMessage&, const UnknownMessage&) = default;
 };
 
-using GuestMessage = std::variant<Hello, SampleMessage, WantMemory, WorkloadEnded, SetCpus, AskConsent, TellGrown, Reply, Exec,
-                                  StreamData, Ack, Signal, PutFile, GetFile, Shutdown, Ping, LinkError, UnknownMessage>;
+using GuestMessage = std::variant<Hello, SampleMessage, WantMemory, WorkloadEnded, HealthNews, SetCpus, AskConsent, TellGrown, Reply,
+                                  Exec, StreamData, Ack, Signal, PutFile, GetFile, Shutdown, Ping, LinkError, UnknownMessage>;
 
 Result<GuestMessage> decode_guest_message(std::string_view line);
 std::string encode(const GuestMessage& message);  // one line, newline included

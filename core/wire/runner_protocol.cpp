@@ -45,6 +45,10 @@ void describe(auto& v, Like<RunnerReport> auto& r) {
   v.field_or("resizing", r.resizing, false);
   v.field_or("guestConnected", r.guest_connected, false);
   v.field("guestVersion", r.guest_version);
+  v.group("health", [&r](auto& health) {
+    health.field_or("state", r.health.state, Health::none);
+    health.field("why", r.health.why);
+  });
   v.field("guestFloor", r.guest_floor);
   v.field_or("migration", r.migration, MigrationReport{});
   v.field("incomingAddress", r.incoming_address);

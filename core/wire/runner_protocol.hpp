@@ -43,6 +43,7 @@ struct RunnerReport {
   bool resizing = false;                // a resize has not settled yet
   bool guest_connected = false;
   std::string guest_version;
+  WorkloadHealth health;                // as the guest told last
   std::optional<Bytes> guest_floor;     // from the last refused consent
   MigrationReport migration;
   std::string incoming_address;         // target: where to migrate to; empty until it listens

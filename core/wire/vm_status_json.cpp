@@ -56,6 +56,10 @@ void describe(auto& v, Like<VmStatus> auto& s) {
   v.field("lastExit", s.last_exit);
   v.field_or("guestConnected", s.guest_connected, false);
   v.field("guestVersion", s.guest_version);
+  v.group("health", [&s](auto& health) {
+    health.field_or("state", s.health.state, Health::none);
+    health.field("message", s.health.why);
+  });
   revision_at(v, "currentRevision", s.current_revision, s.current_revision_at);
   v.field("conditions", s.conditions);
   v.keep({"podIP", "extraNetIP", "extraNetMask", "sshSecretName", "tlsSecretName"});

@@ -22,6 +22,11 @@ std::span<const Word<MigrationPhase>> words(MigrationPhase) {
   return named<MigrationPhase, none, pending, running, succeeded, failed, cancelled>();
 }
 
+std::span<const Word<Health>> words(Health) {
+  using enum Health;
+  return named<Health, none, starting, healthy, unhealthy>();
+}
+
 std::span<const Word<RestartPolicy>> words(RestartPolicy) {
   static constexpr Word<RestartPolicy> table[] = {
       {RestartPolicy::always, "Always"}, {RestartPolicy::on_failure, "OnFailure"}, {RestartPolicy::never, "Never"}};

@@ -21,6 +21,7 @@ struct Word {
 std::span<const Word<Phase>> words(Phase);
 std::span<const Word<MigrationPhase>> words(MigrationPhase);
 std::span<const Word<RestartPolicy>> words(RestartPolicy);
+std::span<const Word<Health>> words(Health);
 std::span<const Word<CpuScalingMode>> words(CpuScalingMode);
 std::span<const Word<Protocol>> words(Protocol);
 std::span<const Word<Accelerator>> words(Accelerator);

@@ -28,7 +28,7 @@ def fetch(port, path):
         return None
 
 
-def boots(name, pages, ended, root="root=/dev/vda rw", writes=True, kept=False):
+def boots(name, pages, ended, root="root=/dev/vda rw", writes=True, kept=False, healthy=False):
     kernel, initrd = default_guest()
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="nvmx") as folder:
@@ -38,6 +38,8 @@ def boots(name, pages, ended, root="root=/dev/vda rw", writes=True, kept=False):
         with GuestVm(kernel, initrd, forwards=[(port, 80)], words=root + " neonvm.shell=0", disk=disk) as guest:
             for path, words in pages:
                 until(lambda p=path, w=words: w in (fetch(port, p) or ""), f"{path} says {words}", 90)
+            if healthy:
+                guest.link.wait(lambda m: m.get("type") == "workloadHealth" and m["state"] == "healthy", "a healthy workload", 90)
             if writes:
                 assert guest.link.put("/written", b"yes" * 1000)["ok"]
             guest.qmp.run("system_powerdown")
@@ -55,7 +57,7 @@ def boots(name, pages, ended, root="root=/dev/vda rw", writes=True, kept=False):
 
 def test_busybox():
     """No shell, no user database, no library: one program."""
-    boots("busybox.raw", [("/etc/hosts", "localhost")], "workload was killed by signal 15")
+    boots("busybox.raw", [("/etc/hosts", "localhost")], "workload was killed by signal 15", healthy=True)
 
 
 def test_nginx():

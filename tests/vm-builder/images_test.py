@@ -1,4 +1,5 @@
 """neonvm build and neonvm image as a user drives them, good input and bad. Standard library only; no network, no VM."""
+import gzip
 import hashlib
 import io
 import json
@@ -21,12 +22,13 @@ def add(tar, name, text=b"", **fields):
     tar.addfile(info, io.BytesIO(text))
 
 
-def oci_image(path, architecture="amd64", config=None, files=(("hello", b"world"),)):
+def oci_image(path, architecture="amd64", config=None, files=(("hello", b"world"),), mode=0o644):
     """An OCI layout in a tar, with one layer."""
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w:gz") as tar:
         for name, text in files:
-            add(tar, name, text)
+            add(tar, name, text, mode=mode)
+    diff_id = "sha256:" + hashlib.sha256(gzip.decompress(layer.getvalue())).hexdigest()
     blobs = {}
 
     def blob(data, kind):
@@ -34,7 +36,7 @@ def oci_image(path, architecture="amd64", config=None, files=(("hello", b"world"
         blobs["blobs/sha256/" + digest] = data
         return {"mediaType": kind, "digest": "sha256:" + digest, "size": len(data)}
 
-    image = {"architecture": architecture, "os": "linux", "config": config or {}, "rootfs": {"type": "layers", "diff_ids": ["x"]}}
+    image = {"architecture": architecture, "os": "linux", "config": config or {}, "rootfs": {"type": "layers", "diff_ids": [diff_id]}}
     manifest = {"schemaVersion": 2,
                 "config": blob(json.dumps(image).encode(), "application/vnd.oci.image.config.v1+json"),
                 "layers": [blob(layer.getvalue(), "application/vnd.oci.image.layer.v1.tar+gzip")]}

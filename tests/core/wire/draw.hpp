@@ -66,6 +66,7 @@ VmStatus vm_status();
 MigrationSpec migration_spec();
 MigrationStatus migration_status();
 MigrationReport migration_report();
+WorkloadHealth health();
 MachineSpec machine_spec();
 MachineState machine_state();
 MachineEvent machine_event();

@@ -43,6 +43,7 @@ RunnerReport report() {
   r.resizing = coin();
   r.guest_connected = coin();
   r.guest_version = text();
+  r.health = health();
   r.guest_floor = maybe(size);
   r.migration = migration_report();
   r.incoming_address = text();
@@ -82,6 +83,7 @@ GuestMessage guest_message() {
       [] { return SampleMessage{sample(), event_name()}; },
       [] { return WantMemory{size(), text()}; },
       [] { return WorkloadEnded{code(), text(), number(), coin()}; },
+      [] { return HealthNews{health()}; },
       [] { return SetCpus{number(), count(), revision()}; },
       [] { return AskConsent{number(), resources(), revision()}; },
       [] { return TellGrown{number(), resources(), revision()}; },

@@ -110,6 +110,8 @@ VmSpec vm_spec() {
   return s;
 }
 
+WorkloadHealth health() { return {one_of(Health::unhealthy), text()}; }
+
 VmStatus vm_status() {
   VmStatus s;
   s.phase = one_of(Phase::stopped);
@@ -125,6 +127,7 @@ VmStatus vm_status() {
   s.last_exit = text();
   s.guest_connected = coin();
   s.guest_version = text();
+  s.health = health();
   s.accelerator = text();
   if (coin()) {
     s.current_revision = revision();
