@@ -10,10 +10,12 @@
 namespace neonvm::simulate {
 
 struct Demand {
-  double cpu = 0;       // CPUs' worth of work that comes in
+  double cpu = 0;       // CPUs
   double anonymous = 0; // bytes of memory that cannot be dropped
   double file = 0;      // bytes of files that are read again and again: the true working set
   double scan = 0;      // bytes/s read once and never again
+  // `cpu` counts tasks that run or would: what finds no CPU is not made up for later. Else it is work that piles up.
+  bool closed = false;
 
   friend bool operator==(const Demand&, const Demand&) = default;
 };

@@ -33,7 +33,7 @@ Guest::Guest(const GuestRates& rates, Bytes base, std::uint32_t most_cpus)
 Guest::Done Guest::advance(const Demand& demand, const GuestSize& size, double seconds) {
   Done done;
   const bool resting = resting_ > 0;
-  run(resting ? Demand{0, demand.anonymous, demand.file, 0} : demand, size.cpus, seconds, done);
+  run(resting ? Demand{0, demand.anonymous, demand.file, 0, demand.closed} : demand, size.cpus, seconds, done);
   if (resting) resting_ = std::max(0.0, resting_ - seconds);
   if (!still_ || resting || demand != seen_ || size.memory != memory_) use_memory(demand, size.memory, seconds, done);
   return done;
@@ -55,6 +55,12 @@ void Guest::run(const Demand& demand, double cpus, double seconds, Done& done) {
   const double can = cpus * seconds;
   if (backlog_ == 0 && fresh <= can) {
     done.used = fresh;
+    tasks_ = demand.cpu;
+    some_ = wait_share_;
+  } else if (demand.closed) {
+    backlog_ = 0;
+    done.used = std::min(fresh, can);
+    done.throttled = fresh - done.used;
     tasks_ = demand.cpu;
     some_ = wait_share_;
   } else {

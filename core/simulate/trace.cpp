@@ -75,7 +75,7 @@ class Collector {
     if (known == places_.end()) {
       if (trace_.tracks.size() >= options_.most_vms) return {};
       places_.emplace(r.vm, trace_.tracks.size());
-      trace_.tracks.push_back({r.vm, {}});
+      trace_.tracks.push_back({r.vm, {}, r.closed});
       times_.push_back({r.at, r.at});
     }
     const std::size_t place = known == places_.end() ? trace_.tracks.size() - 1 : known->second;
@@ -109,7 +109,7 @@ class Collector {
 
 class Replay final : public DemandSource {
  public:
-  Replay(const Track& track, double length) : points_(&track.points), length_(length) {}
+  Replay(const Track& track, double length) : points_(&track.points), length_(length), closed_(track.closed) {}
 
   Piece piece(double at) override {
     const TrackPoints& points = *points_;
@@ -118,12 +118,13 @@ class Replay final : public DemandSource {
     const double until = next_ < points.size() ? static_cast<double>(points[next_].at) : length_;
     if (next_ == 0) return {{}, until};
     const TracePoint p = points[next_ - 1];
-    return {{static_cast<double>(p.cpu), static_cast<double>(p.memory), static_cast<double>(p.file), 0}, until};
+    return {{static_cast<double>(p.cpu), static_cast<double>(p.memory), static_cast<double>(p.file), 0, closed_}, until};
   }
 
  private:
   const TrackPoints* points_;
   double length_;
+  bool closed_;
   std::size_t next_ = 0;
 };
 

@@ -3,7 +3,7 @@
 //   csv        header line; columns time (seconds), vm, cpu (CPUs), memory (bytes), file (bytes); vm, memory and file
 //              may be missing
 //   jsonl      one object a line: {"time":5,"vm":"a","cpu":1.5,"memory":1e9,"file":1e8}; as `neonvm record` writes it, which
-//              also says what the VM had (cpus, size): that is no demand
+//              also says what the VM had (cpus, size): that is no demand, but tells that cpu counts tasks
 //   azure      Azure Public Dataset V2 (2019), vm_cpu_readings-*.csv[.gz]: timestamp, VM id, min, max, average CPU in
 //              percent of its cores; no memory
 //   borg       Google cluster data 2019 (v3), table instance_usage exported as JSON lines: microseconds, usage as a
@@ -35,6 +35,7 @@ namespace neonvm::simulate {
 struct Track {
   std::string vm;
   TrackPoints points;                 // in the order of time
+  bool closed = false;                // recorded by us: its CPUs are tasks (demand.hpp)
 };
 
 struct Trace {

@@ -68,7 +68,7 @@ class Csv final : public TraceFormat {
     const std::vector<Cell> cells = cells_of(line, ',');
     if (first) return header(cells);
     if (LineFault f = expect(cells, count_); !f.what.empty()) return f;
-    out = {"vm", 0, 0, 0, 0, columns(cells)};
+    out = {"vm", 0, 0, 0, 0, false, columns(cells)};
     if (LineFault f = number(cells[*places_[0]], "time", out.at); !f.what.empty()) return f;
     if (places_[1]) {
       if (LineFault f = vm_name(cells[*places_[1]], out.vm); !f.what.empty()) return f;

@@ -13,6 +13,7 @@ namespace neonvm::simulate {
 struct Reading {
   std::string vm;
   double at = 0, cpu = 0, memory = 0, file = 0;     // at: as in the file, in seconds
+  bool closed = false;                              // see Track
   struct Columns {
     std::size_t at = 0, cpu = 0, memory = 0, file = 0;
   } columns;                                        // where in the line they stand, for faults

@@ -87,6 +87,7 @@ class Generic final : public JsonLines {
     out.cpu = number_of(object, "cpu", std::nullopt);
     out.memory = number_of(object, "memory", 0);
     out.file = number_of(object, "file", 0);
+    out.closed = object.contains("cpus");
     return true;
   }
 };
