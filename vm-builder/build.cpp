@@ -106,7 +106,7 @@ Result<BuiltDisk> build_image(const BuildRequest& request, const std::string& wo
   change_config(request, source->config);
   auto workload = make_workload(source->config, request.source.spec, tree, *spool);
   if (!workload) return workload.error();
-  if (auto added = add_guest_files(*workload, request.program, tree, *spool); !added) return added.error();
+  if (auto added = add_guest_files(*workload, request.program, source->config.architecture, tree, *spool); !added) return added.error();
   const std::string document = encode(*workload);
 
   BuiltDisk built;

@@ -53,13 +53,21 @@ Status put_folder(Tree& tree, const std::string& path, std::uint32_t mode) {
   return tree.add(path, std::move(inode));
 }
 
+std::string machine_of(const Elf64_Ehdr& head) {
+  return head.e_machine == EM_X86_64 ? "amd64" : head.e_machine == EM_AARCH64 ? "arm64" : "ELF machine " + std::to_string(head.e_machine);
+}
+
 // The static program: a dynamic one would need libraries that the image may not have.
-Status check_program(const std::string& path, std::string_view bytes) {
+Status check_program(const std::string& path, std::string_view bytes, const std::string& architecture) {
   Elf64_Ehdr head{};
   if (bytes.size() < sizeof head || !bytes.starts_with("\x7f" "ELF")) {
     return Error{Code::invalid_argument, in_quotes(path) + ": is no program; give the static neonvm of the guest build"};
   }
   std::memcpy(&head, bytes.data(), sizeof head);
+  if (!architecture.empty() && machine_of(head) != architecture) {
+    return Error{Code::invalid_argument, in_quotes(path) + ": is for " + machine_of(head) + ", and the image for " + architecture +
+                                             "; give the static neonvm of an " + architecture + " build: --init FILE"};
+  }
   for (std::size_t i = 0; i < head.e_phnum; ++i) {
     const std::size_t at = head.e_phoff + i * sizeof(Elf64_Phdr);
     Elf64_Phdr part{};
@@ -69,6 +77,13 @@ Status check_program(const std::string& path, std::string_view bytes) {
     return Error{Code::invalid_argument, in_quotes(path) + ": is linked dynamically; build the guest's: cmake --preset guest"};
   }
   return {};
+}
+
+Status check_shell(const Spec& spec, const Tree& tree) {
+  const bool wanted = !spec.commands.empty() || !spec.shutdown_hook.empty();
+  if (!wanted || tree.find("bin/sh") != nullptr || tree.find("usr/bin/sh") != nullptr) return {};
+  return Error{Code::invalid_argument, "the spec's commands and shutdownHook are run by /bin/sh, which this image does not have; take an "
+                                       "image with a shell, or leave them out and say what to run with --cmd"};
 }
 
 }  // namespace
@@ -95,6 +110,7 @@ Result<wire::Workload> make_workload(const ImageConfig& config, const Spec& spec
     if (!check) return check.error();
     workload.healthcheck = *check;
   }
+  if (auto runnable = check_shell(spec, tree); !runnable) return runnable.error();
   for (wire::WorkloadCommand command : spec.commands) {
     auto owner = find_account(command.user, passwd, group);
     if (!owner && command.user != "root") return owner.error().at("the spec's command " + in_quotes(command.name));
@@ -105,7 +121,8 @@ Result<wire::Workload> make_workload(const ImageConfig& config, const Spec& spec
   return workload;
 }
 
-Status add_guest_files(const wire::Workload& workload, const std::string& program, Tree& tree, Spool& spool) {
+Status add_guest_files(const wire::Workload& workload, const std::string& program, const std::string& architecture, Tree& tree,
+                       Spool& spool) {
   tree.begin_layer("neonvm's own files");
   for (const char* point : {"proc", "sys", "dev", "run", "neonvm/bin"}) {
     if (auto put = put_folder(tree, point, 0755); !put) return put;
@@ -119,7 +136,7 @@ Status add_guest_files(const wire::Workload& workload, const std::string& progra
   if (program.empty()) return {};
   auto bytes = read_file(program, largest_program);
   if (!bytes) return bytes.error();
-  if (auto checked = check_program(program, *bytes); !checked) return checked;
+  if (auto checked = check_program(program, *bytes, architecture); !checked) return checked;
   if (auto put = put_text(tree, spool, "neonvm/bin/neonvm", *bytes, 0755); !put) return put;
   if (auto linked = tree.link("neonvm/bin/init", "neonvm/bin/neonvm"); !linked) return linked;
   if (tree.find("sbin/init") != nullptr) return {};

@@ -18,6 +18,8 @@ namespace neonvm::builder {
 Result<wire::Workload> make_workload(const ImageConfig& config, const Spec& spec, const Tree& tree, Spool& spool);
 
 // program: the static neonvm of the guest; empty: the image brings its own init, and only the document is written.
-Status add_guest_files(const wire::Workload& workload, const std::string& program, Tree& tree, Spool& spool);
+// architecture: of the image, as Go names it; empty: not known. A program for another one is refused.
+Status add_guest_files(const wire::Workload& workload, const std::string& program, const std::string& architecture, Tree& tree,
+                       Spool& spool);
 
 }  // namespace neonvm::builder

@@ -70,7 +70,7 @@ TEST_CASE("a workload document is what image and spec say, and is read back") {
   Spool spool = std::move(*Spool::in_folder(folder.path()));
   Tree tree;
   LayerMaker layer;
-  REQUIRE(read_tar_bytes("layer 1", layer.file("etc/passwd", passwd).file("etc/group", group).bytes(), tree, spool));
+  REQUIRE(read_tar_bytes("layer 1", layer.file("etc/passwd", passwd).file("etc/group", group).file("bin/sh", "a shell").bytes(), tree, spool));
   ImageConfig config;
   config.entrypoint = {"/serve", "it's \"quoted\"\n"};
   config.env = {"A=$x `y`"};
@@ -89,7 +89,7 @@ TEST_CASE("a workload document is what image and spec say, and is read back") {
   REQUIRE(workload->commands.at(0).gid == 34);
   REQUIRE(workload->healthcheck->argv == std::vector<std::string>{"/bin/sh", "-c", "curl x"});
   REQUIRE(wire::signal_number(workload->stop_signal).value_or(0) == 37);
-  REQUIRE(add_guest_files(*workload, "", tree, spool));
+  REQUIRE(add_guest_files(*workload, "", "amd64", tree, spool));
   const Inode* document = tree.find(wire::workload_path);
   const auto again = wire::decode_workload(*spool.text(document->data, document->size));
   REQUIRE(again);
@@ -103,8 +103,28 @@ TEST_CASE("only a static program is put into a disk") {
   TempDir folder;
   Spool spool = std::move(*Spool::in_folder(folder.path()));
   Tree tree;
-  REQUIRE_SAYS(add_guest_files({}, "/proc/self/exe", tree, spool).error().message, "is linked dynamically");
-  REQUIRE_SAYS(add_guest_files({}, "/etc/passwd", tree, spool).error().message, "is no program");
+  REQUIRE_SAYS(add_guest_files({}, "/proc/self/exe", "", tree, spool).error().message, "is linked dynamically");
+  REQUIRE_SAYS(add_guest_files({}, "/etc/passwd", "", tree, spool).error().message, "is no program");
+  REQUIRE_SAYS(add_guest_files({}, "/proc/self/exe", "riscv64", tree, spool).error().message, ", and the image for riscv64");
+}
+
+TEST_CASE("a spec that needs a shell is refused where there is none") {
+  TempDir folder;
+  Spool spool = std::move(*Spool::in_folder(folder.path()));
+  Tree tree;
+  Spec spec;
+  spec.shutdown_hook = "true";
+  REQUIRE_SAYS(make_workload({}, spec, tree, spool).error().message, "/bin/sh, which this image does not have");
+  Inode shell;
+  shell.type = FileType::symlink;
+  shell.mode = 0777;
+  shell.target = "dash";
+  REQUIRE(tree.add("usr/bin/sh", std::move(shell)));
+  REQUIRE_SAYS(make_workload({}, spec, tree, spool).error().message, "/bin/sh, which this image does not have");
+  Inode dash;
+  dash.type = FileType::regular;
+  REQUIRE(tree.add("usr/bin/dash", std::move(dash)));
+  REQUIRE(make_workload({}, spec, tree, spool));
 }
 
 }  // namespace neonvm::builder
