@@ -7,8 +7,8 @@
 #include "cli/image_steps.hpp"
 #include "cli/policy_option.hpp"
 #include "cli/vm_view.hpp"
-#include "core/wire/workload.hpp"
 #include "core/wire/model_json.hpp"
+#include "core/wire/workload.hpp"
 
 namespace neonvm::cli {
 
@@ -181,6 +181,8 @@ void await_workload(Context& context, Duration limit, VmView& vm) {
   const bool checked = workload->healthcheck.has_value();
   const auto seen = wait_for(context, vm.object.name, checked ? limit : std::chrono::seconds(30), [&](const VmView& now) {
     vm = now;
+    const Phase phase = now.status.phase;
+    if (phase == Phase::succeeded || phase == Phase::failed || phase == Phase::stopped) return std::string();
     if (!now.status.guest_connected) return std::string("booting");
     const WorkloadHealth& health = now.status.health;
     const bool undecided = checked && (health.state == Health::none || health.state == Health::starting);

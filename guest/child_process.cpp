@@ -1,7 +1,6 @@
 #include "guest/child_process.hpp"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -27,7 +26,7 @@ struct Launch {
   std::string terminal;               // path of its end of the pseudo-terminal; empty: pipes
   int in = -1, out = -1, err = -1;
   int report = -1;                    // the errno of a failed exec goes here
-  const ChildOwner* owner = nullptr;
+  const Owner* owner = nullptr;
   const char* workdir = nullptr;
 };
 
@@ -83,9 +82,7 @@ void take_terminal(Launch& launch) {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   if (launch.workdir != nullptr) [[maybe_unused]] const int moved = ::chdir(launch.workdir);
   // Never run as root what was to be somebody else's.
-  const ChildOwner* owner = launch.owner;
-  const bool owned = owner == nullptr || (::setgroups(owner->groups.size(), owner->groups.data()) == 0 &&
-                                          ::setgid(owner->gid) == 0 && ::setuid(owner->uid) == 0);
+  const bool owned = launch.owner == nullptr || take_owner(*launch.owner);
   if (in_place && owned) ::execve(launch.program.c_str(), launch.argv.data(), launch.env.data());
   const int why = errno;
   [[maybe_unused]] const ssize_t said = ::write(launch.report, &why, sizeof why);

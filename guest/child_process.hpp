@@ -18,20 +18,16 @@
 #include "core/model/result.hpp"
 #include "core/runtime/loop.hpp"
 #include "guest/file_text.hpp"
+#include "guest/process_setup.hpp"
 
 namespace neonvm::guest {
-
-struct ChildOwner {
-  std::uint32_t uid = 0, gid = 0;
-  std::vector<std::uint32_t> groups;
-};
 
 struct ChildOrder {
   std::vector<std::string> argv;
   std::map<std::string, std::string> env;   // added to PATH, HOME and, on a terminal, TERM
   bool tty = false;
   std::uint16_t rows = 24, columns = 80;
-  std::optional<ChildOwner> owner = {};     // none: ours
+  std::optional<Owner> owner = {};     // none: ours
   std::string workdir = {};                 // empty, or not there: ours
 };
 

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "guest/init/workload_plan.hpp"
 #include "guest/text_fields.hpp"
 
 namespace neonvm::guest {
@@ -18,15 +19,15 @@ constexpr Duration longest_start_pause = std::chrono::seconds(5);
 constexpr Duration least_pause = std::chrono::milliseconds(100);  // whatever an image says
 
 ChildOrder order_of(const wire::Workload& workload) {
+  const ServicePlan plan = workload_service(workload);
   ChildOrder order;
   order.argv = workload.healthcheck->argv;
-  order.env = {{"HOME", workload.home}, {"USER", workload.user}};
-  for (const std::string& variable : workload.env) {
+  for (const std::string& variable : plan.env) {
     const std::size_t cut = variable.find('=');
     if (cut != std::string::npos) order.env[variable.substr(0, cut)] = variable.substr(cut + 1);
   }
-  order.owner = ChildOwner{workload.uid, workload.gid, workload.groups};
-  order.workdir = workload.workdir;
+  order.owner = plan.owner;
+  order.workdir = plan.workdir;
   return order;
 }
 

@@ -178,8 +178,9 @@ void Monitor::workload_news() {
 }
 
 void Monitor::watch_health() {
-  const auto workload = read_workload();
+  auto workload = read_workload();
   if (!workload || !workload->healthcheck || workload->healthcheck->argv.empty()) return;
+  for (std::string& variable : KernelCmdline::of_this_machine().all("neonvm.env")) workload->env.push_back(std::move(variable));
   health_ = std::make_unique<HealthCheck>(loop_, *workload, [this] { tell_health(); });
   health_->start();
 }

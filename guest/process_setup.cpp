@@ -1,6 +1,7 @@
 #include "guest/process_setup.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -44,6 +45,10 @@ void harden_process() {
 void soften_child() {
   set_oom_score("0", 1);
   ::setpriority(PRIO_PROCESS, 0, 0);
+}
+
+bool take_owner(const Owner& owner) {
+  return ::setgroups(owner.groups.size(), owner.groups.data()) == 0 && ::setgid(owner.gid) == 0 && ::setuid(owner.uid) == 0;
 }
 
 std::string random_session() {

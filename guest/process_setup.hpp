@@ -4,7 +4,9 @@
 // over, because the monitor works without, only later under load.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 namespace neonvm::guest {
 
@@ -14,6 +16,13 @@ void harden_process();
 // In a child between fork and exec: the opposite. Only async-signal-safe calls.
 void soften_child();
 void keep_standard_open();
+
+struct Owner {
+  std::uint32_t uid = 0, gid = 0;
+  std::vector<std::uint32_t> groups;
+};
+// In a child between fork and exec; false, with errno: it must not go on. Only async-signal-safe calls.
+bool take_owner(const Owner& owner);
 
 // 16 hex digits from the kernel's random numbers.
 std::string random_session();

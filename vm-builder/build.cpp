@@ -103,6 +103,9 @@ Result<BuiltDisk> build_image(const BuildRequest& request, const std::string& wo
   auto source = read_source(from, tree, *spool, steps);
   if (!source) return source.error();
   if (auto added = add_folders(request, *source, tree, *spool, steps); !added) return added.error();
+  if (request.health_interval > Duration{} && request.health_command.empty() && !source->config.healthcheck) {
+    return Error{Code::invalid_argument, "an interval was given for a health check, and neither the image nor the request has one; give its command too"};
+  }
   change_config(request, source->config);
   auto workload = make_workload(source->config, request.source.spec, tree, *spool);
   if (!workload) return workload.error();

@@ -99,8 +99,8 @@ Result<ProgramEnd> run_program(const std::vector<std::string>& argv, const Envir
   return end;
 }
 
-Status must_run(const std::vector<std::string>& argv, const std::string& package, const Environment& env, const std::string& folder) {
-  auto end = run_program(argv, env, folder);
+Status must_run(const std::vector<std::string>& argv, const std::string& package, const Environment& env) {
+  auto end = run_program(argv, env);
   if (!end && end.error().code == Code::not_found) {
     return Error{Code::not_found, end.error().message + "; install it: apt-get install " + package};
   }

@@ -22,8 +22,7 @@ using Environment = std::map<std::string, std::string>;  // added to ours
 // `folder`: where it is run; empty: here.
 Result<ProgramEnd> run_program(const std::vector<std::string>& argv, const Environment& env = {}, const std::string& folder = {});
 // The same, and a failure when its exit code is not 0. `package`: where the program comes from.
-Status must_run(const std::vector<std::string>& argv, const std::string& package, const Environment& env = {},
-                const std::string& folder = {});
+Status must_run(const std::vector<std::string>& argv, const std::string& package, const Environment& env = {});
 // In PATH, and in the system folders that an ordinary user's PATH leaves out. Empty: not there.
 std::string find_program(const std::string& name);
 

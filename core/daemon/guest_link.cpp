@@ -18,6 +18,16 @@ std::string random_session() {
   return text;
 }
 
+// What a guest says, which may have been taken over, is stored and shown on terminals.
+void make_harmless(std::string& text) {
+  constexpr std::size_t longest = 500;
+  if (text.size() > longest) text.resize(longest);
+  for (char& c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < ' ' || byte == 0x7f) c = '?';
+  }
+}
+
 Error no_guest() { return Error{Code::unavailable, "no monitor answers in the guest"}; }
 
 }  // namespace
@@ -107,12 +117,16 @@ void GuestLink::line(std::string_view text) {
     sample->sample.at = heard_;
     callbacks_.sample(std::move(*sample));
   } else if (auto* ended = std::get_if<wire::WorkloadEnded>(&*message)) {
+    make_harmless(ended->why);
     if (callbacks_.workload_ended) callbacks_.workload_ended(*ended);
   } else if (auto* news = std::get_if<wire::HealthNews>(&*message)) {
+    make_harmless(news->health.why);
     if (callbacks_.health) callbacks_.health(news->health);
   } else if (auto* want = std::get_if<wire::WantMemory>(&*message)) {
+    make_harmless(want->why);
     callbacks_.want(*want);
   } else if (auto* answer = std::get_if<wire::Reply>(&*message)) {
+    make_harmless(answer->why);
     reply(std::move(*answer));
   } else if (auto* data = std::get_if<wire::StreamData>(&*message)) {
     callbacks_.data(std::move(*data));

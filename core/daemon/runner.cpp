@@ -239,6 +239,7 @@ void Runner::workload_ended(const wire::WorkloadEnded& news) {
 
 void Runner::guest_went(const std::string& why) {
   report_.guest_connected = false;
+  report_.health = {};
   facts_.guest_connected = false;
   log_warning("runner", "the guest does not answer any more", {{"vm", report_.vm}, {"why", why}});
   if (audience_) audience_->guest_gone();

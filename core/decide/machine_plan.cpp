@@ -51,11 +51,14 @@ Status add_workload(const VmSpec& spec, std::string& cmdline) {
   for (const auto* words : {&spec.command, &spec.args}) {
     for (const std::string& word : *words) command += (command.empty() ? "" : " ") + quoted_word(word);
   }
-  if (command.empty()) return {};
-  auto run = parameter("neonvm.run", command, "spec.guest.command");
-  if (!run) return run.error();
-  append(cmdline, *run);
-  append(cmdline, std::string("neonvm.exit=") + exit_rule(spec.restart_policy));
+  if (!command.empty()) {
+    auto run = parameter("neonvm.run", command, "spec.guest.command");
+    if (!run) return run.error();
+    append(cmdline, *run);
+  }
+  // An image brings its own command; environment and restart policy are the VM's all the same.
+  const bool usual = command.empty() && spec.restart_policy == RestartPolicy::always;
+  if (!usual) append(cmdline, std::string("neonvm.exit=") + exit_rule(spec.restart_policy));
   for (const EnvVar& variable : spec.env) {
     auto env = parameter("neonvm.env", variable.name + "=" + variable.value, "spec.guest.env." + variable.name);
     if (!env) return env.error();

@@ -1,7 +1,6 @@
 #include "guest/init/service.hpp"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -55,10 +54,9 @@ void enter_workdir(const ServicePlan& plan) {
 }
 
 // Never run as root what was to be somebody else's.
-void take_owner(const ServicePlan& plan) {
-  const Owner& owner = *plan.owner;
-  if (::setgroups(owner.groups.size(), owner.groups.data()) == 0 && ::setgid(owner.gid) == 0 && ::setuid(owner.uid) == 0) return;
-  say(plan.name + ": cannot become user " + std::to_string(owner.uid) + ": " + std::strerror(errno));
+void become_owner(const ServicePlan& plan) {
+  if (take_owner(*plan.owner)) return;
+  say(plan.name + ": cannot become user " + std::to_string(plan.owner->uid) + ": " + std::strerror(errno));
   ::_exit(126);
 }
 
@@ -70,7 +68,7 @@ void take_owner(const ServicePlan& plan) {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   set_descriptors(plan.terminal);
   enter_workdir(plan);
-  if (plan.owner) take_owner(plan);
+  if (plan.owner) become_owner(plan);
   for (std::string& variable : plan.env) ::putenv(variable.data());
   auto argv = pointers_to(plan.argv);
   const std::string& program = plan.program.empty() ? plan.argv[0] : plan.program;

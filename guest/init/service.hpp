@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/model/instant.hpp"
+#include "guest/process_setup.hpp"
 
 namespace neonvm::guest {
 
@@ -22,11 +23,6 @@ class RestartPace {
 
  private:
   Duration next_{};
-};
-
-struct Owner {
-  std::uint32_t uid = 0, gid = 0;
-  std::vector<std::uint32_t> groups;
 };
 
 struct ServicePlan {

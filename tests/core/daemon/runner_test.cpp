@@ -142,6 +142,20 @@ TEST_CASE("a workload that failed makes a failed end of a clean power-off") {
   }
 }
 
+TEST_CASE("what a workload's check says is told, harmless for a terminal, and is forgotten with the guest") {
+  World world;
+  auto guest = std::make_unique<fakes::ScriptedGuest>(world.runner->settings().machine.guest_socket);
+  REQUIRE(world.up());
+  CHECK(world.report().health.state == Health::none);
+  guest->send(wire::HealthNews{{Health::unhealthy, "exit code 1: \x1b[2Jgone " + std::string(5000, 'x')}});
+  REQUIRE(world.until([&] { return world.report().health.state == Health::unhealthy; }));
+  CHECK(world.report().health.why.rfind("exit code 1: ?[2Jgone x", 0) == 0);
+  CHECK(world.report().health.why.size() == 500);
+  guest.reset();
+  REQUIRE(world.until([&] { return !world.report().guest_connected; }));
+  CHECK(world.report().health == WorkloadHealth{});
+}
+
 TEST_CASE("a size beyond what the VM was started with is refused and changes nothing") {
   World world;
   fakes::ScriptedGuest guest(world.runner->settings().machine.guest_socket);
