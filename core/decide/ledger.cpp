@@ -17,6 +17,10 @@ Amount part(Amount wanted, Amount base, Amount room, Amount unit) {
   return base + Amount{static_cast<decltype(unit.value)>(room.value / step * step)};
 }
 
+Resources granted_of(const Resources& wanted, const Resources& base, const Resources& room, const Resources& unit) {
+  return {part(wanted.cpu, base.cpu, room.cpu, unit.cpu), part(wanted.memory, base.memory, room.memory, unit.memory)};
+}
+
 // size * by / per, up or down, ending at the type's end.
 template <typename Value>
 Value ratio(Value size, std::uint32_t by, std::uint32_t per, bool up) {
@@ -284,41 +288,57 @@ Result<Grant> Ledger::ask(const std::string& holder, const Resources& wanted, co
   if (is_late(booking, id, now))
     return Grant{field_min(booking.granted, wanted), "a later question has been answered", std::nullopt};
 
-  const Account& books = account(booking);
-  strike(booking);
-  // What the books promised before they were lost is still promised: it may be written at any moment.
-  if (!booking.confirmed && last_permit) booking.granted = field_max(booking.granted, *last_permit);
-  booking.confirmed = true;
+  if (!booking.confirmed) {
+    strike(booking);
+    // What the books promised before they were lost is still promised: it may be written at any moment.
+    if (last_permit) booking.granted = field_max(booking.granted, *last_permit);
+    booking.confirmed = true;
+    enter(booking);
+  }
   booking.unit = unit;
   booking.asked = id;
   booking.asked_at = now;
-  enter(booking);
 
   Grant answer;
-  // Within its own reservation a holder moves freely; beyond it only into room that nobody holds.
-  const Resources base = reserved(booking);
-  Resources room;
-  if (fits_in(wanted, base)) {
-    // Nothing is needed.
-  } else if (!booking.alone) {
-    answer.why = "the VM is being migrated";
-  } else if (waits_for_others(books, booking, now)) {
-    answer.why = "the books were rebuilt: waiting for other VMs to restate their permits";
-    answer.retry = confirm_by_;
-  } else {
-    room = stretched(free(books), booking.overcommit);
-    if (explains && exceeds_somewhere(wanted, base + room)) answer.why = booking.node + " lacks " + shortage(wanted - base, room);
+  const Resources room = room_for(booking, wanted, now, &answer);
+  if (explains && answer.why.empty()) {
+    const Resources most = reserved(booking) + room;
+    if (exceeds_somewhere(wanted, most)) answer.why = booking.node + " lacks " + shortage(wanted - reserved(booking), room);
   }
-  strike(booking);
-  booking.granted = {part(wanted.cpu, base.cpu, room.cpu, unit.cpu),
-                     part(wanted.memory, base.memory, room.memory, unit.memory)};
-  enter(booking);
-  answer.permit = booking.granted;
+  const Resources granted = granted_of(wanted, reserved(booking), room, unit);
+  if (granted != booking.granted) {
+    strike(booking);
+    booking.granted = granted;
+    enter(booking);
+  }
+  answer.permit = granted;
   if (answer.permit == wanted) answer.why.clear(), answer.retry.reset();
   return answer;
 }
 
-const Booking* Ledger::find(const std::string& holder) const {
+// Within its own reservation a holder moves freely; beyond it only into room that nobody holds.
+Resources Ledger::room_for(const Entry& booking, const Resources& wanted, Instant now, Grant* explained) const {
+  if (fits_in(wanted, reserved(booking))) return {};
+  const Account& books = accounts_[booking.account];
+  if (!booking.alone) {
+    if (explained != nullptr) explained->why = "the VM is being migrated";
+    return {};
+  }
+  if (waits_for_others(books, booking, now)) {
+    if (explained != nullptr) {
+      explained->why = "the books were rebuilt: waiting for other VMs to restate their permits";
+      explained->retry = confirm_by_;
+    }
+    return {};
+  }
+  return stretched(free(books), booking.overcommit);
+}
+
+Resources Ledger::would_permit(const Entry& booking, const Resources& wanted, const Resources& unit, Instant now) const {
+  return granted_of(wanted, reserved(booking), room_for(booking, wanted, now, nullptr), unit);
+}
+
+const Ledger::Entry* Ledger::find(const std::string& holder) const {
   const auto it = bookings_.find(holder);
   return it == bookings_.end() ? nullptr : &it->second;
 }

@@ -120,7 +120,12 @@ class Ledger {
   // The account of a node's agent, and a lease for it: see headroom.hpp. conflict: not its newest request.
   Result<HeadroomAnswer> headroom_asked(const HeadroomRequest& request, Instant now);
 
-  [[nodiscard]] const Booking* find(const std::string& holder) const;
+  // What ask() would permit the holder of `booking` now; asks nothing and changes nothing. For who would otherwise ask
+  // the same question again and again: as long as this is what it has, the answer is the last one.
+  [[nodiscard]] Resources would_permit(const Entry& booking, const Resources& wanted, const Resources& unit, Instant now) const;
+
+  // Good until the holder is released or renamed, or the books are rebuilt.
+  [[nodiscard]] const Entry* find(const std::string& holder) const;
   [[nodiscard]] std::vector<Booking> of_vm(const std::string& vm) const;
   [[nodiscard]] const std::unordered_map<std::string, Entry>& bookings() const { return bookings_; }
   [[nodiscard]] const std::map<std::string, Node>& nodes() const { return nodes_; }
@@ -178,6 +183,7 @@ class Ledger {
   template <typename Change>
   void change(const std::string& holder, const Change& change);
   [[nodiscard]] bool is_late(const Booking& booking, AskId id, Instant now) const;
+  [[nodiscard]] Resources room_for(const Entry& booking, const Resources& wanted, Instant now, Grant* explained) const;
   [[nodiscard]] bool waits_for_others(const Account& account, const Booking& booking, Instant now) const;
   void note_alone(const std::vector<std::string>& holders);
 

@@ -1,19 +1,11 @@
 #include "core/simulate/simulated_node.hpp"
 
 #include <algorithm>
-#include <queue>
 
 namespace neonvm::simulate {
 namespace {
 
-struct Visit {
-  Instant at;
-  std::size_t place;          // in vms_, which is sorted by index
-};
-struct Later {
-  bool operator()(const Visit& a, const Visit& b) const { return a.at != b.at ? a.at > b.at : a.place > b.place; }
-};
-using Visits = std::priority_queue<Visit, std::vector<Visit>, Later>;
+constexpr Instant not_waiting = Instant::max();
 
 bool before(const std::unique_ptr<SimulatedVm>& vm, std::size_t index) { return vm->index() < index; }
 
@@ -25,23 +17,54 @@ SimulatedNode::SimulatedNode(Node node, std::unique_ptr<Policy> policy) : node_(
 
 void SimulatedNode::run(Instant until, bool lockstep) {
   if (lockstep) return run_in_lockstep(until);
-  Visits visits;
+  Agenda agenda{until, {}, {}, std::vector<Instant>(vms_.size(), not_waiting)};
   for (std::size_t i = 0; i < vms_.size(); ++i) {
     if (i + 1 < vms_.size()) vms_[i + 1]->fetch();
-    if (const auto at = vms_[i]->advance(until, policy_)) visits.push({*at, i});
+    go_on(agenda, i);
   }
-  while (!visits.empty()) {
-    const Visit visit = visits.top();
-    visits.pop();
-    if (!visits.empty()) vms_[visits.top().place]->fetch();
-    SimulatedVm& vm = *vms_[visit.place];
-    vm.visit(ledger_);
-    if (const auto at = vm.advance(until, policy_)) visits.push({*at, visit.place});
+  while (!agenda.visits.empty()) {
+    const Visit next = agenda.visits.top();
+    agenda.visits.pop();
+    if (!agenda.visits.empty()) vms_[agenda.visits.top().place]->fetch();
+    SimulatedVm& vm = *vms_[next.place];
+    agenda.now = next.at;
+    if (next.own) {
+      if (agenda.waits[next.place] != next.at) continue;   // it was woken before
+      agenda.waits[next.place] = not_waiting;
+      vm.waited(next.at);
+    } else if (vm.visit(ledger_)) {
+      wake(agenda, next);
+    }
+    go_on(agenda, next.place);
+  }
+  for (std::size_t i = 0; i < vms_.size(); ++i) {
+    if (agenda.waits[i] == not_waiting) continue;
+    vms_[i]->waited(until);
+    vms_[i]->advance(until, policy_);
+  }
+}
+
+void SimulatedNode::go_on(Agenda& agenda, std::size_t place) {
+  SimulatedVm& vm = *vms_[place];
+  auto stop = vm.advance(agenda.until, policy_, true);
+  if (stop && stop->waits && !vm.would_still_wait(ledger_, agenda.now)) stop = vm.advance(agenda.until, policy_);
+  if (!stop) return;
+  if (stop->waits) agenda.waits[place] = stop->at;
+  if (stop->at < agenda.until) agenda.visits.push({stop->at, place, stop->waits});
+}
+
+// What was asked before `after` has the answer of before.
+void SimulatedNode::wake(Agenda& agenda, const Visit& after) {
+  for (std::size_t i = 0; i < vms_.size(); ++i) {
+    if (agenda.waits[i] == not_waiting || vms_[i]->would_still_wait(ledger_, after.at)) continue;
+    agenda.waits[i] = not_waiting;
+    vms_[i]->waited(i < after.place ? after.at + Duration(1) : after.at);
+    go_on(agenda, i);
   }
 }
 
 void SimulatedNode::run_in_lockstep(Instant until) {
-  Visits events;
+  std::priority_queue<Visit, std::vector<Visit>, Later> events;
   for (std::size_t i = 0; i < vms_.size(); ++i) events.push({vms_[i]->next_at(), i});
   while (!events.empty() && events.top().at < until) {
     const Visit next = events.top();

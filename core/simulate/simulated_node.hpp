@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <queue>
 #include <vector>
 
 #include "core/decide/ledger.hpp"
@@ -31,7 +32,25 @@ class SimulatedNode {
   [[nodiscard]] SimulatedVm* find(std::size_t index);
 
  private:
+  struct Visit {
+    Instant at;
+    std::size_t place;          // in vms_
+    bool own = false;           // not a visit: something else happens to a VM that waits for room
+  };
+  struct Later {
+    bool operator()(const Visit& a, const Visit& b) const { return a.at != b.at ? a.at > b.at : a.place > b.place; }
+  };
+  // Of the present run. VMs that wait for room are not asked what they would ask: they are woken when the answer would
+  // be another one.
+  struct Agenda {
+    Instant until, now;
+    std::priority_queue<Visit, std::vector<Visit>, Later> visits;
+    std::vector<Instant> waits;             // by place: until when; Instant::max(): it does not wait
+  };
+
   void run_in_lockstep(Instant until);
+  void go_on(Agenda& agenda, std::size_t place);
+  void wake(Agenda& agenda, const Visit& after);
 
   Node node_;
   PolicyCall policy_;

@@ -64,13 +64,20 @@ void SimulatedVm::fetch() const {
   for (const char* at = reinterpret_cast<const char*>(this); at < end; at += line) __builtin_prefetch(at);
 }
 
-std::optional<Instant> SimulatedVm::advance(Instant until, PolicyCall& policy) {
+bool SimulatedVm::only_waits() const {
+  const Instant visit_at = wake_at_ + settings_->delays.permit / 2;
+  return events_.empty() && visit_at < std::min({besides_, step_at_, piece_end_, memory_at_, extra_at_});
+}
+
+std::optional<SimulatedVm::Stop> SimulatedVm::advance(Instant until, PolicyCall& policy, bool may_wait) {
   while (!gone_) {
+    if (may_wait && repeats_ && wake_at_ < until && only_waits())
+      return Stop{std::min({step_at_, piece_end_, memory_at_, extra_at_, besides_}), true};
     const std::size_t first = events_.empty() ? 0 : first_event();
     const Instant event_at = events_.empty() ? never : events_[first].due;
     const Instant at = std::min({event_at, step_at_, piece_end_, wake_at_, memory_at_, extra_at_});
     if (at >= until) return std::nullopt;
-    if (at == event_at && (events_[first].kind == Kind::ask || events_[first].kind == Kind::report)) return at;
+    if (at == event_at && (events_[first].kind == Kind::ask || events_[first].kind == Kind::report)) return Stop{at};
     if (at == event_at) {
       const Event event = std::move(events_[first]);
       events_.erase(events_.begin() + static_cast<std::ptrdiff_t>(first));

@@ -48,10 +48,20 @@ class SimulatedVm {
   SimulatedVm(const VmPlan& plan, const Settings& settings, std::unique_ptr<DemandSource> demand, std::size_t index,
               Instant at);
 
-  // Runs until it needs its node or `until` is reached. The Instant at which it needs the node, or none.
-  std::optional<Instant> advance(Instant until, PolicyCall& policy);
-  // Does at the node what advance() stopped for.
-  void visit(decide::Ledger& ledger);
+  // Why advance() stopped before `until`.
+  struct Stop {
+    Instant at;                             // visit: when it is at its node; waits: when something else happens to it
+    bool waits = false;                     // for room, and would until then ask again and again the question of before
+  };
+  // Runs until it needs its node or `until` is reached: none. may_wait: it may stop where it waits for room.
+  std::optional<Stop> advance(Instant until, PolicyCall& policy, bool may_wait = false);
+  // Does at the node what advance() stopped for. True: the books have changed.
+  bool visit(decide::Ledger& ledger);
+
+  // While it waits: whether the node's books would still answer as before.
+  [[nodiscard]] bool would_still_wait(const decide::Ledger& ledger, Instant now) const;
+  // All questions that reached the node before `before` have been answered as the last one was. Ends the waiting.
+  void waited(Instant before);
   // Asks the processor for what advance() and visit() will look at: with thousands of VMs none of it is in its cache.
   void fetch() const;
   // When something happens to it next.
@@ -70,7 +80,7 @@ class SimulatedVm {
   [[nodiscard]] const VmPlan& plan() const { return *plan_; }
   [[nodiscard]] std::size_t index() const { return index_; }
   [[nodiscard]] const std::string& holder() const { return holder_; }
-  void set_holder(std::string holder) { holder_ = std::move(holder); }
+  void set_holder(std::string holder) { holder_ = std::move(holder), booking_ = nullptr; }
   [[nodiscard]] const Resources& actual() const { return actual_; }
   [[nodiscard]] const Resources& asked() const { return asked_; }
   [[nodiscard]] const decide::Scaling& scaling() const { return scaling_; }
@@ -112,6 +122,7 @@ class SimulatedVm {
   void feed_consent(Instant at);
   [[nodiscard]] bool memory_runs_short() const;
   [[nodiscard]] std::size_t first_event() const;
+  [[nodiscard]] bool only_waits() const;
 
   // simulated_vm_deeds.cpp: messages
   void changed();
@@ -160,6 +171,7 @@ class SimulatedVm {
   Instant besides_ = Instant::max();          // when next() wants to be asked for another reason
   bool only_question_ = false;                // since it was put, nothing but its answer has come
   bool repeats_ = false;                      // the next thing to do is to put it again
+  const decide::Ledger::Entry* booking_ = nullptr;   // of holder_, where it was asked last
 
   // what the policy sees
   std::vector<GuestSample> samples_;          // written round after round; of the first `taken_` the last `window_` are shown

@@ -40,7 +40,8 @@ void SimulatedVm::think(Instant at) {
     if (!acts) {
       idle_ = settings_->skip_quiet;
       quiet_ = idle_ && is_quiet(actions);
-      const bool holds = settings_->scaling.permit_valid > settings_->scaling.permit_denied_retry * 2;
+      const Duration retry = settings_->scaling.permit_denied_retry;
+      const bool holds = settings_->scaling.permit_valid > retry * 2 && retry > settings_->delays.permit + tick;
       repeats_ = idle_ && holds && only_question_ && denied_ && events_.empty() && mischief_ == nullptr;
       besides_ = actions.wake_besides.value_or(never);
       if (quiet_) wake_at_ = never;
@@ -105,11 +106,35 @@ void SimulatedVm::start(const decide::Actions& actions, Instant at) {
   }
 }
 
-void SimulatedVm::visit(decide::Ledger& ledger) {
+bool SimulatedVm::would_still_wait(const decide::Ledger& ledger, Instant now) const {
+  return booking_ != nullptr && scaling_.permit() == ledger.would_permit(*booking_, question_.wanted, settings_->compute_unit, now);
+}
+
+void SimulatedVm::waited(Instant before) {
+  const Duration half = settings_->delays.permit / 2, period = settings_->scaling.permit_denied_retry;
+  const Instant first = wake_at_ + half;
+  if (before <= first) return;
+  const auto times = static_cast<std::uint64_t>((before - first - Duration(1)) / period) + 1;
+  const Instant last = wake_at_ + period * static_cast<std::int64_t>(times - 1);
+  question_.id += times - 1;
+  stats_.denials += times;
+  ask_again(last);
+  Event& answer = events_.back();
+  answer.kind = Kind::permit;
+  answer.due += half;
+  answer.to = *scaling_.permit();
+  if (answer.due >= before) return;
+  (void)still_no_room(answer);
+  events_.pop_back();
+}
+
+bool SimulatedVm::visit(decide::Ledger& ledger) {
   const std::size_t first = first_event();
   Event event = std::move(events_[first]);
   events_.erase(events_.begin() + static_cast<std::ptrdiff_t>(first));
   const Instant at = event.due;
+  if (booking_ == nullptr) booking_ = ledger.find(holder_);
+  const Resources before = booking_ != nullptr ? reserved(*booking_) : Resources{};
   if (event.kind == Kind::report) {
     ledger.actual_seen(holder_, event.to);
   } else {
@@ -132,6 +157,7 @@ void SimulatedVm::visit(decide::Ledger& ledger) {
     events_.push_back(std::move(answer));
   }
   if (mischief_ != nullptr) mischief_->happened(*this, at);
+  return booking_ != nullptr && reserved(*booking_) != before;
 }
 
 // The answer to a question, the same as the last time: waits for the next time to ask.

@@ -65,4 +65,6 @@ int main(int argc, char** argv) {
   std::printf("%.0f VM-steps in %.2f s: %.2f million/s, %.0f ns each; policy alone %.2f million/s; ratio %.2f; "
               "%.1f resizes per VM and day\n", steps, took, steps / took / 1e6, took / steps * 1e9, bare / 1e6,
               steps / took / bare, static_cast<double>(result->total.resizes) / static_cast<double>(vms) / hours * 24);
+  std::printf("digest %016llx, %llu policy calls, %llu denials\n", static_cast<unsigned long long>(result->digest),
+              static_cast<unsigned long long>(result->total.policy_calls), static_cast<unsigned long long>(result->total.denials));
 }
