@@ -38,7 +38,7 @@ SimulatedVm::SimulatedVm(const VmPlan& plan, const Settings& settings, std::uniq
   // Guests are not in step with each other.
   const auto period = static_cast<std::uint64_t>(settings.step.count());
   step_at_ = at + Duration(static_cast<std::int64_t>(mixed(settings.seed ^ hashed(plan.name)) % period));
-  consent_.size_told(actual_.memory, at);
+  tell(actual_.memory, at);
   scaling_.guest_connected(at);
   next_piece();
   size_changed();
@@ -179,7 +179,7 @@ void SimulatedVm::take_sample(Instant at, const PolicyCall& policy) {
   if (samples_.empty()) {
     window_ = std::max<std::size_t>(settings_->window, 1);
     if (settings_->skip_quiet) window_ = std::clamp<std::size_t>(policy.policy->samples_read(), 1, window_);
-    samples_.resize(2 * window_);
+    samples_.resize(window_ == 1 ? 1 : 2 * window_);
   }
   if (taken_ == samples_.size()) {
     std::move(samples_.end() - static_cast<std::ptrdiff_t>(window_ - 1), samples_.end(), samples_.begin());
@@ -205,8 +205,10 @@ void SimulatedVm::step(Instant at, PolicyCall& policy) {
   extra_at_ = never;
   if (!guest_here_) return;
   take_sample(at, policy);
+  // A guest that has what it was told of, and plenty of that free, wants nothing: it need not be asked.
   const bool near = fed_at_ + settings_->consent.rate_window * 2 >= at;
-  const bool needed = !quiet_ || extra || near || memory_at_ != never || guest_.available() < guest_.total() * fourth;
+  const bool needed = told_ != actual_.memory || extra || near || memory_at_ != never ||
+                      guest_.available() < guest_.total() * fourth;
   if (!settings_->skip_quiet || settings_->step <= settings_->consent.rate_window * 2 || needed) look_at_memory(at);
   else if (memory_runs_short()) memory_at_ = at + from_seconds(settings_->guest.wake_interval);
   ask_policy(at, policy);
@@ -267,11 +269,16 @@ bool SimulatedVm::memory_runs_short() const {
 // GuestConsent forgets samples after twice its window, so steps further apart than that are fed to it only when it has
 // to answer, and then the last one before.
 void SimulatedVm::feed_consent(Instant at) {
-  if (taken_ != 0 && samples_[taken_ - 1].at > fed_at_ && samples_[taken_ - 1].at < at) consent_.sampled(samples_[taken_ - 1]);
-  GuestSample sample;
-  guest_.sample_into(sample);
-  sample.at = at;
-  consent_.sampled(sample);
+  const GuestSample* last = taken_ != 0 ? &samples_[taken_ - 1] : nullptr;
+  if (last != nullptr && last->at > fed_at_ && last->at < at) consent_.sampled(*last);
+  if (last != nullptr && last->at == at) {
+    consent_.sampled(*last);
+  } else {
+    GuestSample sample;
+    guest_.sample_into(sample);
+    sample.at = at;
+    consent_.sampled(sample);
+  }
   fed_at_ = at;
 }
 

@@ -120,6 +120,7 @@ class SimulatedVm {
   [[nodiscard]] Resources as_scaled(Resources wish) const;
   void look_at_memory(Instant at);
   void feed_consent(Instant at);
+  void tell(Bytes memory, Instant at) { told_ = memory, consent_.size_told(memory, at); }
   [[nodiscard]] bool memory_runs_short() const;
   [[nodiscard]] std::size_t first_event() const;
   [[nodiscard]] bool only_waits() const;
@@ -150,6 +151,7 @@ class SimulatedVm {
   Guest guest_;
   decide::Scaling scaling_;
   decide::GuestConsent consent_;
+  Bytes told_;                                // the size that the guest was told last
 
   // the world's side
   Resources asked_, actual_;

@@ -194,7 +194,7 @@ void SimulatedVm::happens(const Event& event) {
       if (for_me && !event.ok) scaling_.consent_refused(event.id, event.why, event.floor, at), ++stats_.refusals;
       break;
     case Kind::tell: {
-      consent_.size_told(event.to.memory, at);
+      tell(event.to.memory, at);
       Event answer = event;
       answer.kind = Kind::told;
       answer.due = at + settings_->delays.tell / 2;
@@ -316,7 +316,7 @@ void SimulatedVm::consent_arrives(const Event& event) {
   if (!event.ok) {
     answer.why = "the guest would rather not";
   } else if (said.ok) {
-    consent_.size_told(event.to.memory, at);
+    tell(event.to.memory, at);
   } else {
     answer.ok = false;
     answer.why = said.why;
