@@ -5,15 +5,6 @@
 
 namespace neonvm::policy {
 
-std::optional<Duration> age(Instant at, Instant now) {
-  const std::int64_t then = at.time_since_epoch().count();
-  const std::int64_t here = now.time_since_epoch().count();
-  if (then > here) return std::nullopt;
-  const std::uint64_t apart = static_cast<std::uint64_t>(here) - static_cast<std::uint64_t>(then);
-  constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();
-  return Duration(static_cast<std::int64_t>(std::min(apart, most)));
-}
-
 bool is_fresh(Instant at, Instant now, Duration most) {
   const auto old = age(at, now);
   return old && *old <= most;

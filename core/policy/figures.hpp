@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <optional>
 
 #include "core/model/metrics.hpp"
@@ -18,7 +19,14 @@ constexpr bool is_sane(double x) { return x >= 0 && x < beyond; }  // NaN: no co
 constexpr bool is_sane(Bytes b) { return b.value < (std::uint64_t{1} << 60); }
 
 // How long ago; none: `at` lies ahead, so one of the two clocks is wrong. Saturates.
-std::optional<Duration> age(Instant at, Instant now);
+inline std::optional<Duration> age(Instant at, Instant now) {
+  const std::int64_t then = at.time_since_epoch().count();
+  const std::int64_t here = now.time_since_epoch().count();
+  if (then > here) return std::nullopt;
+  const std::uint64_t apart = static_cast<std::uint64_t>(here) - static_cast<std::uint64_t>(then);
+  constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();
+  return Duration(static_cast<std::int64_t>(apart < most ? apart : most));
+}
 // Not ahead and not older than `most`.
 bool is_fresh(Instant at, Instant now, Duration most);
 

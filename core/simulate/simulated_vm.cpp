@@ -31,10 +31,11 @@ double whole_units(double cpu, double memory, const Resources& unit) {
 
 SimulatedVm::SimulatedVm(const VmPlan& plan, const Settings& settings, std::unique_ptr<DemandSource> demand,
                          std::size_t index, Instant at)
-    : plan_(&plan), settings_(&settings), source_(std::move(demand)), index_(index), holder_(plan.name),
-      guest_(settings.guest, plan.min.memory, plan.max.cpu.whole_cpus()),
+    : plan_(&plan), settings_(&settings), name_(plan.name), min_(plan.min), max_(plan.max), index_(index), asked_(plan.start),
+      actual_(plan.start), now_(at), piece_end_(at), sampled_at_(at), settled_at_(at),
+      guest_(settings.guest, plan.min.memory, plan.max.cpu.whole_cpus()), source_(std::move(demand)),
       scaling_(scaling_of(settings), {plan.min, plan.max, plan.memory_step}, {plan.start, plan.start, {}}, at),
-      consent_(settings.consent), asked_(plan.start), actual_(plan.start), now_(at), piece_end_(at), sampled_at_(at), settled_at_(at) {
+      consent_(settings.consent), holder_(plan.name) {
   // Guests are not in step with each other.
   const auto period = static_cast<std::uint64_t>(settings.step.count());
   step_at_ = at + Duration(static_cast<std::int64_t>(mixed(settings.seed ^ hashed(plan.name)) % period));
@@ -176,13 +177,16 @@ void SimulatedVm::size_changed() {
 // A simulated guest knows every figure, so what no answer depends on need not be kept: ten thousand windows are more
 // than a processor's cache holds.
 void SimulatedVm::take_sample(Instant at, const PolicyCall& policy) {
-  if (samples_.empty()) {
+  if (samples_ == nullptr) {
     window_ = std::max<std::size_t>(settings_->window, 1);
     if (settings_->skip_quiet) window_ = std::clamp<std::size_t>(policy.policy->samples_read(), 1, window_);
-    samples_.resize(window_ == 1 ? 1 : 2 * window_);
+    if (window_ > 1) many_.resize(2 * window_);
+    samples_ = window_ > 1 ? many_.data() : &only_;
   }
-  if (taken_ == samples_.size()) {
-    std::move(samples_.end() - static_cast<std::ptrdiff_t>(window_ - 1), samples_.end(), samples_.begin());
+  if (window_ == 1) {
+    taken_ = 0;
+  } else if (taken_ == many_.size()) {
+    std::move(many_.end() - static_cast<std::ptrdiff_t>(window_ - 1), many_.end(), many_.begin());
     taken_ = window_ - 1;
   }
   GuestSample& sample = samples_[taken_++];
@@ -217,14 +221,14 @@ void SimulatedVm::step(Instant at, PolicyCall& policy) {
 void SimulatedVm::ask_policy(Instant at, PolicyCall& policy) {
   const std::size_t shown = std::min(taken_, window_);
   PolicyInput input;
-  input.vm = plan_->name;
+  input.vm = name_;
   input.now = at;
   if (settings_->epoch_seconds != 0)
     input.wall_seconds = settings_->epoch_seconds + static_cast<std::int64_t>(trace_seconds(at)) + wall_offset_;
-  input.samples = {samples_.data() + (taken_ - shown), shown};
+  input.samples = {samples_ + (taken_ - shown), shown};
   input.using_now = actual_;
-  input.min = plan_->min;
-  input.max = plan_->max;
+  input.min = min_;
+  input.max = max_;
   input.compute_unit = settings_->compute_unit;
   input.config = &settings_->config;
   if (request_ && request_->at + settings_->scaling.request_valid <= at) request_.reset();

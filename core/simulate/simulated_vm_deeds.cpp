@@ -21,15 +21,7 @@ void SimulatedVm::send(Event event, Instant at, Duration delay) {
   events_.push_back(std::move(event));
 }
 
-// Nothing under way, all of one mind: next() has nothing to do until something changes.
-bool SimulatedVm::is_quiet(const decide::Actions& actions) const {
-  const Resources& wish = actions.wish;
-  return !actions.permit && !actions.resize && !actions.consent && !actions.tell && !actions.look && events_.empty() &&
-         !request_ && !migrating_ && scaling_.permit() == wish && scaling_.asked() == wish &&
-         scaling_.actual() == wish && scaling_.consent() == wish && scaling_.settled();
-}
-
-void SimulatedVm::changed() { quiet_ = idle_ = only_question_ = repeats_ = false; }
+void SimulatedVm::changed() { idle_ = only_question_ = repeats_ = false; }
 
 void SimulatedVm::think(Instant at) {
   for (int round = 0; round < most_rounds; ++round) {
@@ -39,12 +31,10 @@ void SimulatedVm::think(Instant at) {
     if (mischief_ != nullptr) mischief_->deciding(*this, actions, at);
     if (!acts) {
       idle_ = settings_->skip_quiet;
-      quiet_ = idle_ && is_quiet(actions);
       const Duration retry = settings_->scaling.permit_denied_retry;
       const bool holds = settings_->scaling.permit_valid > retry * 2 && retry > settings_->delays.permit + tick;
       repeats_ = idle_ && holds && only_question_ && denied_ && events_.empty() && mischief_ == nullptr;
       besides_ = actions.wake_besides.value_or(never);
-      if (quiet_) wake_at_ = never;
       if (wake_at_ <= at) wake_at_ = at + tick;
       return;
     }

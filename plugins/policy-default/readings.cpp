@@ -18,8 +18,8 @@ template <typename T, typename Take>
 Reading<T> newest(std::span<const GuestSample> samples, Instant now, const char* what, Take take) {
   for (auto sample = samples.rbegin(); sample != samples.rend(); ++sample) {
     const auto old = age(sample->at, now);
-    if (old && *old > max_age) break;
     if (!old) continue;
+    if (*old > max_age) break;
     if (std::optional<T> value = take(*sample)) return {value, {}};
   }
   Missing missing{what, !samples.empty(), std::nullopt};
