@@ -179,8 +179,11 @@ void Ledger::put(Booking booking) {
 template <typename Change>
 void Ledger::change(const std::string& holder, const Change& change) {
   const auto it = bookings_.find(holder);
-  if (it == bookings_.end()) return;
-  Entry& entry = it->second;
+  if (it != bookings_.end()) this->change(it->second, change);
+}
+
+template <typename Change>
+void Ledger::change(Entry& entry, const Change& change) {
   strike(entry);
   change(entry);
   if (entry.node != account(entry).node) entry.account = account_id(entry.node);
@@ -223,6 +226,10 @@ void Ledger::may_have_been_permitted(const std::string& holder, const Resources&
 
 void Ledger::actual_seen(const std::string& holder, const Resources& actual) {
   change(holder, [&](Booking& known) { known.actual = actual; });
+}
+
+void Ledger::actual_seen(const Entry& known, const Resources& actual) {
+  change(own(known), [&](Booking& booking) { booking.actual = actual; });
 }
 
 void Ledger::leaving_seen(const std::string& holder, bool leaving) {
@@ -282,9 +289,14 @@ Result<Grant> Ledger::ask(const std::string& holder, const Resources& wanted, co
                           const std::optional<Resources>& last_permit, Instant at, AskId id, bool explains) {
   const auto it = bookings_.find(holder);
   if (it == bookings_.end()) return Error{Code::not_found, "no runner " + holder + " is booked"};
+  return ask(it->second, wanted, unit, last_permit, at, id, explains);
+}
+
+Grant Ledger::ask(const Entry& known, const Resources& wanted, const Resources& unit,
+                  const std::optional<Resources>& last_permit, Instant at, AskId id, bool explains) {
   const Instant now = clock(at);
   time_passed(now);
-  Entry& booking = it->second;
+  Entry& booking = own(known);
   if (is_late(booking, id, now))
     return Grant{field_min(booking.granted, wanted), "a later question has been answered", std::nullopt};
 

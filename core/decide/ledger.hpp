@@ -103,6 +103,7 @@ class Ledger {
   // `node` are taken over, what was granted stays.
   void holder_seen(const Booking& fact);
   void actual_seen(const std::string& holder, const Resources& actual);
+  void actual_seen(const Entry& known, const Resources& actual);   // known: as find() gave it
   void leaving_seen(const std::string& holder, bool leaving);
   void renamed(const std::string& holder, const std::string& successor);
   void released(const std::string& holder);              // gone: idempotent
@@ -117,6 +118,9 @@ class Ledger {
   // name a shortage, for who asks a hundred million times and shows it to nobody.
   Result<Grant> ask(const std::string& holder, const Resources& wanted, const Resources& unit,
                     const std::optional<Resources>& last_permit, Instant now, AskId id = {}, bool explains = true);
+  // The same for a booking that find() gave.
+  Grant ask(const Entry& known, const Resources& wanted, const Resources& unit, const std::optional<Resources>& last_permit,
+            Instant now, AskId id = {}, bool explains = true);
   // The account of a node's agent, and a lease for it: see headroom.hpp. conflict: not its newest request.
   Result<HeadroomAnswer> headroom_asked(const HeadroomRequest& request, Instant now);
 
@@ -182,6 +186,10 @@ class Ledger {
   void put(Booking booking);
   template <typename Change>
   void change(const std::string& holder, const Change& change);
+  template <typename Change>
+  void change(Entry& entry, const Change& change);
+  // What find() gave away as const is ours.
+  static Entry& own(const Entry& known) { return const_cast<Entry&>(known); }
   [[nodiscard]] bool is_late(const Booking& booking, AskId id, Instant now) const;
   [[nodiscard]] Resources room_for(const Entry& booking, const Resources& wanted, Instant now, Grant* explained) const;
   [[nodiscard]] bool waits_for_others(const Account& account, const Booking& booking, Instant now) const;

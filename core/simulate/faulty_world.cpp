@@ -111,6 +111,7 @@ class FaultyWorld final : public World, public Mischief {
     }
     const decide::ScalingSettings& s = settings_.scaling;
     node.ledger().rebuilt(std::move(world), at + s.permit_valid + s.deed_timeout);
+    for (const auto& vm : node.vms()) vm->books_were_rebuilt();
   }
 
   std::vector<Fault> faults_, active_;

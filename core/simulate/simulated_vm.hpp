@@ -82,6 +82,12 @@ class SimulatedVm {
   [[nodiscard]] std::size_t index() const { return index_; }
   [[nodiscard]] const std::string& holder() const { return holder_; }
   void set_holder(std::string holder) { holder_ = std::move(holder), booking_ = nullptr; }
+  // Of its holder, in the books of its node; null: none.
+  const decide::Ledger::Entry* booking(const decide::Ledger& ledger) {
+    if (booking_ == nullptr) booking_ = ledger.find(holder_);
+    return booking_;
+  }
+  void books_were_rebuilt() { booking_ = nullptr; }
   [[nodiscard]] const Resources& actual() const { return actual_; }
   [[nodiscard]] const Resources& asked() const { return asked_; }
   [[nodiscard]] const decide::Scaling& scaling() const { return scaling_; }
@@ -150,7 +156,7 @@ class SimulatedVm {
   Mischief* mischief_ = nullptr;
 
   // the world's side
-  Resources asked_, actual_;
+  Resources asked_, actual_, needed_;
   Bytes told_;                                // the size that the guest was told last
   Revision asked_revision_;
   bool cpus_done_ = true, memory_done_ = true;
@@ -173,7 +179,6 @@ class SimulatedVm {
 
   // figures
   GuestSize size_;
-  Resources needed_;
   Instant settled_at_{};                      // up to here the figures of what was given and needed are in stats_
   double needed_cpu_ = 0, needed_memory_ = 0, units_ = 0, oracle_units_ = 0;
   Instant short_since_{};
@@ -200,7 +205,7 @@ class SimulatedVm {
   std::vector<GuestSample> many_;
   std::unique_ptr<DemandSource> source_;
   decide::AskPermit question_;
-  const decide::Ledger::Entry* booking_ = nullptr;   // of holder_, where it was asked last
+  const decide::Ledger::Entry* booking_ = nullptr;   // of holder_; null: not looked up yet
   decide::Scaling scaling_;
   decide::GuestConsent consent_;
   std::string holder_;

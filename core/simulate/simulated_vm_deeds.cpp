@@ -123,15 +123,16 @@ bool SimulatedVm::visit(decide::Ledger& ledger) {
   Event event = std::move(events_[first]);
   events_.erase(events_.begin() + static_cast<std::ptrdiff_t>(first));
   const Instant at = event.due;
-  if (booking_ == nullptr) booking_ = ledger.find(holder_);
-  const Resources before = booking_ != nullptr ? reserved(*booking_) : Resources{};
+  const decide::Ledger::Entry* known = booking(ledger);
+  const Resources before = known != nullptr ? reserved(*known) : Resources{};
   if (event.kind == Kind::report) {
-    ledger.actual_seen(holder_, event.to);
+    if (known != nullptr) ledger.actual_seen(*known, event.to);
   } else {
     std::optional<Resources> last;
     if (event.from != Resources{}) last = event.from;
-    const auto grant = event.ok ? ledger.ask(holder_, event.to, settings_->compute_unit, last, at, {event.life + 1, event.id}, false)
-                                : Result<decide::Grant>(Error{Code::unavailable, "the scheduler is not there"});
+    Result<decide::Grant> grant = Error{Code::unavailable, "the scheduler is not there"};
+    if (event.ok && known != nullptr)
+      grant = ledger.ask(*known, event.to, settings_->compute_unit, last, at, {event.life + 1, event.id}, false);
     Event answer = event;
     answer.kind = Kind::permit;
     answer.ok = grant.ok();
@@ -147,7 +148,7 @@ bool SimulatedVm::visit(decide::Ledger& ledger) {
     events_.push_back(std::move(answer));
   }
   if (mischief_ != nullptr) mischief_->happened(*this, at);
-  return booking_ != nullptr && reserved(*booking_) != before;
+  return known != nullptr && reserved(*known) != before;
 }
 
 // The answer to a question, the same as the last time: waits for the next time to ask.

@@ -14,7 +14,7 @@ void World::start_moves(Instant at) {
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
     if (!full(all[n])) continue;
     for (const auto& vm : nodes_[n]->vms()) {
-      const decide::Booking* booking = nodes_[n]->ledger().find(vm->holder());
+      const decide::Booking* booking = vm->booking(nodes_[n]->ledger());
       if (booking == nullptr || vm->migrating() || vm->gone()) continue;
       movers.push_back({vm->plan().name, nodes_[n]->node().name, reserved(*booking), vm->plan().may_migrate,
                         vm->plan().node_selector, last_moved_[vm->index()]});
