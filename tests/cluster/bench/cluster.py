@@ -93,7 +93,7 @@ class Cluster:
             self.process.stdin.close() if self.process.stdin else None
             self.process.wait(60)
         end = time.monotonic() + 60
-        while os.path.exists(os.path.join(self.state, "lock")):
+        while os.path.exists(self.state):
             if time.monotonic() > end:
                 raise RuntimeError(f"{self.state} is still there")
             time.sleep(0.02)  # a folder's going is told to nobody
