@@ -9,7 +9,9 @@ import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from bench.cluster import Cluster, Refused  # noqa: E402
+from bench.api import Refused  # noqa: E402
+from bench.cluster import Cluster  # noqa: E402
+from bench.daemons import die_with  # noqa: E402
 from bench.fixture import ClusterTest, main, until  # noqa: E402
 
 PROGRAM = os.path.join(HERE, "cluster")
@@ -101,7 +103,7 @@ class UsedTest(ClusterTest):
 
 class EndedTest(unittest.TestCase):
     def test_nothing_is_left_of_a_killed_test(self):
-        holder = subprocess.Popen([sys.executable, "-B", "-c", HOLDER], stdout=subprocess.PIPE, text=True)
+        holder = subprocess.Popen([sys.executable, "-B", "-c", HOLDER], stdout=subprocess.PIPE, text=True, preexec_fn=die_with(os.getpid()))
         state = holder.stdout.readline().strip()
         data = etcd_data(state)
         self.assertGreaterEqual(len(processes_of(state)), 5)

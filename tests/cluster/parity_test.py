@@ -10,7 +10,7 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from bench.fixture import ClusterTest, main, until  # noqa: E402
 from crd_test import MANIFESTS, MIGRATIONS, NEONVM, VMS, lacking, neonvm  # noqa: E402
-from bench.cluster import Refused  # noqa: E402
+from bench.api import Refused  # noqa: E402
 
 WIRE_WORDS = os.environ["WIRE_WORDS"]
 

@@ -1,28 +1,20 @@
-"""A cluster as a test has it: made, asked, broken, and gone with the test. See ../README of docs/how-to for the command line."""
+"""A cluster as a test has it: made, asked, broken, and gone with the test. See docs/how-to/test-on-a-cluster.md."""
 import http.client
 import json
 import os
 import socket
-import ssl
 import subprocess
 import sys
 import tempfile
 import time
 
 from . import programs
-from .control_plane import API, ETCD
+from .api import Api
+from .control_plane import ETCD
 from .keeper import PREFIX
 
 KEEPER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "keeper.py")
 ANSWER_LIMIT = 240.0
-
-
-class Refused(Exception):
-    """An answer of the API server that is no success."""
-
-    def __init__(self, method, path, code, body):
-        super().__init__(f"{method} {path}: {code} {body.get('message', body) if isinstance(body, dict) else body}")
-        self.code, self.body = code, body
 
 
 class Cluster:
@@ -32,6 +24,8 @@ class Cluster:
         self.state, self.process = state, process
         self.kubeconfig = os.path.join(state, "kubeconfig")
         self.address = self.request("address")
+        api = Api(self.address, os.path.join(state, "pki"))
+        self.call, self.connection = api.call, api.connection
 
     @staticmethod
     def up(say=None, owned=True, **options):
@@ -99,29 +93,6 @@ class Cluster:
             time.sleep(0.02)  # a folder's going is told to nobody
 
     # --- its API
-
-    def connection(self):
-        pki = os.path.join(self.state, "pki")
-        trust = ssl.create_default_context(cafile=os.path.join(pki, "ca.crt"))
-        trust.load_cert_chain(os.path.join(pki, "admin.crt"), os.path.join(pki, "admin.key"))
-        return http.client.HTTPSConnection(self.address, API, timeout=30, context=trust)
-
-    def call(self, method, path, body=None, kind="application/json"):
-        """The JSON that the API server answers. Raises Refused."""
-        connection = self.connection()
-        try:
-            connection.request(method, path, None if body is None else json.dumps(body), {"Content-Type": kind, "Accept": "application/json"})
-            response = connection.getresponse()
-            text = response.read().decode()
-        finally:
-            connection.close()
-        try:
-            answer = json.loads(text)
-        except ValueError:
-            answer = text
-        if response.status >= 300:
-            raise Refused(method, path, response.status, answer)
-        return answer
 
     def get(self, path):
         return self.call("GET", path)

@@ -4,17 +4,18 @@ import os
 import secrets
 import shutil
 import socket
-import ssl
 import tempfile
 import time
 
+from .api import PORT as API
+from .api import Api
 from .certificates import Authority
 from .daemons import Daemon
 
-ETCD, ETCD_PEER, API, CONTROLLER, SCHEDULER = 2379, 2380, 6443, 10257, 10251
+ETCD, ETCD_PEER, CONTROLLER, SCHEDULER = 2379, 2380, 10257, 10251
 SERVICE_NET, SERVICE_API = "10.96.0.0/24", "10.96.0.1"
-# Where the API server says it is: it does not publish a loopback address. Nobody answers there but with real nodes.
-ADVERTISED = "10.77.0.1"
+# Where the API server says it is, for it does not publish a loopback address. Nobody answers there; with real nodes it is another.
+NOWHERE = "10.77.0.1"
 START_LIMIT = 180.0
 SCHEDULER_CONFIG = """apiVersion: kubescheduler.config.k8s.io/v1beta1
 kind: KubeSchedulerConfiguration
@@ -49,11 +50,13 @@ class ControlPlane:
 
     def __init__(self, state, programs, options):
         self.state, self.programs, self.options = state, programs, options
+        self.advertised = NOWHERE
         self.logs = os.path.join(state, "log")
         os.makedirs(self.logs, exist_ok=True)
         self.address = free_address()
         self.data = data_folder(state)
         self.authority = Authority(os.path.join(state, "pki"))
+        self.api = Api(self.address, self.authority.folder)
         self.server = f"https://{self.address}:{API}"
         self.kubeconfig = os.path.join(state, "kubeconfig")
         self.daemons = {}
@@ -65,11 +68,11 @@ class ControlPlane:
         self.certify()
         self.start_etcd()
         self.start_apiserver()  # asks etcd until it answers; the others give up on an API server after 10 s
-        self.until(lambda: self.ask("/readyz"), "kube-apiserver", deadline)
+        self.until(lambda: self.api.answer("/readyz"), "kube-apiserver", deadline)
         say(f"kube-apiserver is ready after {time.monotonic() - began:.1f} s")
         self.start_controller()
         self.start_scheduler("kube-scheduler", self.options.get("scheduler_config"))
-        self.until(lambda: self.ask("/api/v1/namespaces/default/serviceaccounts/default"), "kube-controller-manager", deadline)
+        self.until(lambda: self.api.answer("/api/v1/namespaces/default/serviceaccounts/default"), "kube-controller-manager", deadline)
         self.until(lambda: self.plain(SCHEDULER), "kube-scheduler", deadline)
         say(f"pods can be made after {time.monotonic() - began:.1f} s")
 
@@ -77,7 +80,7 @@ class ControlPlane:
         issue = self.authority.issue
         service = "kubernetes.default.svc.cluster.local"
         issue("apiserver", "kube-apiserver", names=["DNS:localhost", "DNS:kubernetes", "DNS:kubernetes.default",
-              "DNS:kubernetes.default.svc", "DNS:" + service, "IP:" + self.address, "IP:" + ADVERTISED, "IP:" + SERVICE_API])
+              "DNS:kubernetes.default.svc", "DNS:" + service, "IP:" + self.address, "IP:" + self.advertised, "IP:" + SERVICE_API])
         issue("admin", "admin", groups=["system:masters"])
         issue("apiserver-kubelet-client", "kube-apiserver-kubelet-client", groups=["system:masters"])
         issue("controller", "system:kube-controller-manager", names=["IP:" + self.address])
@@ -100,7 +103,7 @@ class ControlPlane:
         pki = self.authority.path
         flags = {
             "etcd-servers": f"http://{self.address}:{ETCD}", "bind-address": self.address, "secure-port": API, "insecure-port": 0,
-            "advertise-address": ADVERTISED, "tls-cert-file": pki("apiserver.crt"), "tls-private-key-file": pki("apiserver.key"),
+            "advertise-address": self.advertised, "tls-cert-file": pki("apiserver.crt"), "tls-private-key-file": pki("apiserver.key"),
             "client-ca-file": pki("ca.crt"), "service-account-issuer": "https://kubernetes.default.svc.cluster.local",
             "service-account-key-file": pki("sa.pub"), "service-account-signing-key-file": pki("sa.key"),
             "service-cluster-ip-range": SERVICE_NET, "authorization-mode": "Node,RBAC", "enable-admission-plugins": "NodeRestriction",
@@ -157,12 +160,6 @@ class ControlPlane:
 
     # --- is it there?
 
-    def ask(self, path):
-        """True when the API server answers 200 to its administrator."""
-        trust = ssl.create_default_context(cafile=self.authority.path("ca.crt"))
-        trust.load_cert_chain(self.authority.path("admin.crt"), self.authority.path("admin.key"))
-        return answers(http.client.HTTPSConnection(self.address, API, timeout=5, context=trust), path)
-
     def plain(self, port):
         return answers(http.client.HTTPConnection(self.address, port, timeout=5), "/healthz")
 
@@ -182,7 +179,7 @@ class ControlPlane:
         else:
             daemon.stop(20)
         daemon.start()
-        ready = {"kube-apiserver": lambda: self.ask("/readyz"), "kube-scheduler": lambda: self.plain(SCHEDULER),
+        ready = {"kube-apiserver": lambda: self.api.answer("/readyz"), "kube-scheduler": lambda: self.plain(SCHEDULER),
                  "etcd": lambda: answers(http.client.HTTPConnection(self.address, ETCD, timeout=5), "/health")}
         if name in ready:
             self.until(ready[name], name, time.monotonic() + START_LIMIT)

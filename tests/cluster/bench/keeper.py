@@ -17,6 +17,8 @@ if __name__ == "__main__":
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from bench import programs  # noqa: E402
 from bench.control_plane import ControlPlane  # noqa: E402
+from bench.node import cgroups_down  # noqa: E402
+from bench.nodes import Nodes  # noqa: E402
 
 PREFIX = "neonvm-cluster-"
 
@@ -62,20 +64,26 @@ def remove(state):
             shutil.rmtree(data, ignore_errors=True)
     except OSError:
         pass
+    cgroups_down(os.path.basename(state))
     shutil.rmtree(state, ignore_errors=True)
 
 
 class Keeper:
     def __init__(self, state, options):
         self.state, self.options = state, options
-        self.plane = None
-        self.door = None
+        self.plane = self.nodes = self.door = None
 
     def up(self):
         self.plane = ControlPlane(self.state, programs.find(), self.options)
         with open(os.path.join(self.state, "data"), "w", encoding="utf-8") as file:
             file.write(self.plane.data)
+        if self.options.get("nodes"):
+            self.nodes = Nodes(self.plane.logs, self.plane.address)
+            self.plane.advertised = self.nodes.network.api
+            self.nodes.up(self.plane, say)
         self.plane.start(say)
+        if self.nodes:
+            self.nodes.join(self.plane, say)
         self.door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.door.bind(os.path.join(self.state, "control"))
         self.door.listen(16)
@@ -117,6 +125,10 @@ class Keeper:
             return {each: daemon.process.pid if daemon.alive() else None for each, daemon in self.plane.daemons.items()}
         if do == "address":
             return self.plane.address
+        if do == "import":
+            return self.nodes.load([name]) if self.nodes else None
+        if do == "node":
+            return {each.name: each.pid for each in self.nodes.nodes} if self.nodes else {}
         if do == "add-scheduler":
             return self.plane.start_scheduler(name, more["config"])
         if do == "user":
@@ -134,12 +146,14 @@ class Keeper:
         elif do in ("pause", "resume"):
             daemon.signal(signal.SIGSTOP if do == "pause" else signal.SIGCONT)
         else:
-            raise LookupError(f"cannot {do}; can: status, address, down, restart, kill, stop, start, pause, resume, user, add-scheduler")
+            raise LookupError(f"cannot {do}; can: status, address, down, restart, kill, stop, start, pause, resume, user, import, node, add-scheduler")
         return None
 
     def down(self):
         if self.door:
             self.door.close()
+        if self.nodes:
+            self.nodes.down()
         if self.plane:
             self.plane.stop()
         if not self.options.get("keep"):
