@@ -35,14 +35,14 @@ class Cluster:
         process = subprocess.Popen(words, stdin=subprocess.PIPE if owned else subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
                                    start_new_session=True)
         said = []
-        for line in process.stdout:
-            if line == "ready\n":
-                process.stdout.close()
-                return Cluster(state, process)
-            said.append(line)
-            if say and not line.startswith(("failed:", "cannot run:", "| ")):
-                say(line.rstrip("\n"))
-        process.wait()
+        with process.stdout:
+            for line in process.stdout:
+                if line == "ready\n":
+                    return Cluster(state, process)
+                said.append(line)
+                if say and not line.startswith(("failed:", "cannot run:", "| ")):
+                    say(line.rstrip("\n"))
+        process.communicate()
         text = "".join(said)
         if "cannot run: " in text:
             raise programs.CannotRun(text.partition("cannot run: ")[2].strip())
@@ -84,7 +84,8 @@ class Cluster:
         except RuntimeError:
             pass  # it has ended already
         if self.process:
-            self.process.stdin.close() if self.process.stdin else None
+            if self.process.stdin:
+                self.process.stdin.close()
             self.process.wait(60)
         end = time.monotonic() + 60
         while os.path.exists(self.state):
