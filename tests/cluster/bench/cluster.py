@@ -32,7 +32,9 @@ class Cluster:
         """A cluster of its own. Owned, it ends with this process, however that ends. Raises programs.CannotRun, RuntimeError."""
         state = tempfile.mkdtemp(prefix=PREFIX)
         words = [sys.executable, "-B", KEEPER, state, json.dumps({**options, "owned": owned})]
-        process = subprocess.Popen(words, stdin=subprocess.PIPE if owned else subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+        # One that outlives this process must not hold on to what that writes to.
+        log = None if owned else open(os.path.join(state, "keeper.log"), "w", encoding="utf-8")
+        process = subprocess.Popen(words, stdin=subprocess.PIPE if owned else subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
                                    start_new_session=True)
         said = []
         with process.stdout:

@@ -3,7 +3,7 @@ import sys
 import time
 import unittest
 
-from . import programs
+from . import node, programs
 from .cluster import Cluster
 
 SKIPPED = 77  # SKIP_RETURN_CODE of these tests in ctest
@@ -33,10 +33,12 @@ def until(condition, what, limit=60):
         time.sleep(0.05)  # for what is told only to those who ask
 
 
-def main(needs=programs.CONTROL_PLANE):
+def main(real_nodes=False):
     """Runs the tests of the calling program; says why, and counts as skipped, where no cluster can run."""
     try:
-        programs.find(needs)
+        programs.find()
+        if real_nodes:
+            node.check()
     except programs.CannotRun as why:
         print(f"skipped: {why}")
         sys.exit(SKIPPED)
