@@ -70,7 +70,8 @@ class NodesTest(ClusterTest):
                 self.assertEqual(answer.read().decode(), node + "\n")
 
     def test_pods_reach_the_api_server_by_its_service(self):
-        done = self.cluster.kubectl("exec", "node1", "--", "wget", "-qO-", "-T", "10", "http://10.96.0.1:443/", check=False)
+        done = self.cluster.kubectl("exec", "node1", "--", "sh", "-c",
+                                    "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 10 10.96.0.1 443", check=False)
         self.assertIn("400 Bad Request", done.stdout + done.stderr)  # it is there, and speaks TLS only
 
     def test_logs_and_limits(self):

@@ -77,7 +77,9 @@ class Network:
             if other != number:
                 in_net(pid, "ip", "route", "add", self.pod_net(other), "via", self.node_address(other))
         in_net(pid, "iptables", "-w", "-t", "nat", "-A", "POSTROUTING", "-s", self.pod_net(number), "!", "-d", f"10.{self.x}.0.0/16", "-j", "MASQUERADE")
-        run("ip", "route", "add", self.pod_net(number), "via", self.node_address(number), "dev", self.link)
+        way = ("ip", "route", "add", self.pod_net(number), "via", self.node_address(number))
+        in_net(self.pid, *way)
+        run(*way, "dev", self.link)
 
     def down(self):
         for daemon in (self.relay, self.holder):
