@@ -4,6 +4,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from bench.api import Refused  # noqa: E402
 from bench.fixture import ClusterTest, main, until  # noqa: E402
 
 BASES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../plugins/orchestrator-k8s/manifests")
@@ -13,7 +14,7 @@ GROUPS = {"virtualmachines": "vm.neon.tech", "virtualmachinemigrations": "vm.neo
 OWN = "neonvm-system"
 
 
-class RbacTest(ClusterTest):
+class BasesTest(ClusterTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -80,6 +81,23 @@ class RbacTest(ClusterTest):
                     until(lambda: self.may("", verb, what, "tenants", user=f"{role}-{verb}") == allowed, "the role counts")
                     self.assertFalse(self.may("", verb, what, "default", user=f"{role}-{verb}"))
         self.assertFalse(self.may("", "update", "virtualmachines/status", "tenants", user="edit-create"))
+
+    def test_webhooks_are_asked_about_objects_and_not_about_their_status(self):
+        vms = "/apis/vm.neon.tech/v1/namespaces/default/virtualmachines"
+        vm = {"apiVersion": "vm.neon.tech/v1", "kind": "VirtualMachine", "metadata": {"name": "before"}, "spec": {"guest": {}}}
+        before = self.cluster.call("POST", vms, vm)
+        self.cluster.kubectl("apply", "-k", os.path.join(BASES, "webhook"))
+        self.addCleanup(self.cluster.kubectl, "delete", "-k", os.path.join(BASES, "webhook"))
+
+        def refused():
+            try:
+                self.cluster.call("POST", vms + "?dryRun=All", {**vm, "metadata": {"name": "after"}})
+            except Refused as refused:
+                return str(refused)
+        # Nobody answers behind the Service here, and without an answer nothing is let in.
+        self.assertIn('failed calling webhook "mvirtualmachine.kb.io"', until(refused, "the webhooks are in force"))
+        self.assertEqual(self.cluster.call("PUT", vms + "/before/status", {**before, "status": {"phase": "Running"}})["status"]["phase"], "Running")
+        self.cluster.call("DELETE", vms + "/before")
 
 
 if __name__ == "__main__":
