@@ -11,7 +11,7 @@ std::vector<Command> all_commands() {
           record_command(),   explain_command(),  events_command(),     serve_command(),   controller_command(), scheduler_command(),
           agent_command(),    runner_command(),     build_command(),   image_command(),    nodes_command(),
           simulate_command(), plugins_command(),  doctor_command(),
-          config_command(),   completion_command(), version_command()};
+          config_command(),   crd_command(),        completion_command(), version_command()};
 }
 
 }  // namespace neonvm::cli

@@ -37,6 +37,7 @@ Command plugins_command();
 Command doctor_command();
 Command config_command();
 Command completion_command();
+Command crd_command();
 Command version_command();
 
 // "" when the VM runs and its guest answers, otherwise what it waits for.

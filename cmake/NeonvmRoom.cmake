@@ -82,3 +82,16 @@ function(neonvm_test name)
     add_dependencies(unit_tests ${name})
   endif()
 endfunction()
+
+# neonvm_cluster_test(NAME [SOURCES …] LINKS … [FLAGS --fake-nodes 3 …]): one Catch2 program with a Kubernetes of its own, whose
+# kubeconfig $NEONVM_TEST_KUBECONFIG names (tests/cluster/cluster exec). Skipped, with the reason, where none can run.
+function(neonvm_cluster_test name)
+  cmake_parse_arguments(T "" "" "SOURCES;LINKS;FLAGS" ${ARGN})
+  if(NOT T_SOURCES)
+    file(GLOB T_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp)
+  endif()
+  add_executable(${name} ${T_SOURCES})
+  target_link_libraries(${name} PRIVATE ${T_LINKS} catch_main)
+  add_test(NAME ${name} COMMAND ${CMAKE_SOURCE_DIR}/tests/cluster/cluster exec ${T_FLAGS} -- $<TARGET_FILE:${name}>)
+  set_tests_properties(${name} PROPERTIES LABELS cluster TIMEOUT 900 PROCESSORS 2 SKIP_RETURN_CODE 77)
+endfunction()

@@ -1,0 +1,45 @@
+"""What a Python test of the cluster is made of; see crd_test.py for one."""
+import sys
+import time
+import unittest
+
+from . import node, programs
+from .cluster import Cluster
+
+SKIPPED = 77  # SKIP_RETURN_CODE of these tests in ctest
+
+
+class ClusterTest(unittest.TestCase):
+    """One cluster for all tests of the class, made with `options`."""
+
+    options = {}
+    cluster = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = Cluster.up(**cls.options)
+        cls.addClassCleanup(cls.cluster.down)
+
+
+def until(condition, what, limit=60):
+    """The first true value of condition()."""
+    end = time.monotonic() + limit
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {limit} s: {what}")
+        time.sleep(0.05)  # for what is told only to those who ask
+
+
+def main(real_nodes=False):
+    """Runs the tests of the calling program; says why, and counts as skipped, where no cluster can run."""
+    try:
+        programs.find()
+        if real_nodes:
+            node.check()
+    except programs.CannotRun as why:
+        print(f"skipped: {why}")
+        sys.exit(SKIPPED)
+    unittest.main(module="__main__")
