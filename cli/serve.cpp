@@ -3,12 +3,14 @@
 
 #include <csignal>
 #include <iostream>
+#include <set>
 
 #include "cli/commands_host.hpp"
 #include "core/daemon/agent.hpp"
 #include "core/daemon/controller.hpp"
 #include "core/daemon/scheduler.hpp"
 #include "core/daemon/scheduler_door.hpp"
+#include "core/daemon/webhook_server.hpp"
 #include "core/runtime/http.hpp"
 #include "core/runtime/log.hpp"
 
@@ -24,7 +26,16 @@ struct Parts {
 struct ServeOptions {
   std::int64_t nodes = 0;
   std::string listen, scheduler, node;
+  std::string webhooks, webhook_certificates;
+  std::vector<std::string> webhook_names, unchecked;
 };
+
+// As an API server writes them: "web" means the one in "default".
+std::set<std::string> with_namespaces(const std::vector<std::string>& names) {
+  std::set<std::string> found;
+  for (const std::string& name : names) found.insert(name.find('/') == std::string::npos ? "default/" + name : name);
+  return found;
+}
 
 daemon::ControllerSettings controller_settings(Context& context, const Config& config) {
   daemon::ControllerSettings settings;
@@ -77,6 +88,7 @@ class ControlPlane {
       agent_ = std::make_unique<daemon::Agent>(loop_, *orchestrator_, *world_, *permits_, metrics_, open_policy,
                                                agent_settings(config_, options_.node));
     }
+    if (auto opened = open_webhooks(); !opened) return opened;
     return listen();
   }
 
@@ -112,6 +124,18 @@ class ControlPlane {
     places_ = client_.get();
     permits_ = client_.get();
     return {};
+  }
+
+  Status open_webhooks() {
+    if (options_.webhooks.empty()) return {};
+    auto endpoint = runtime::parse_endpoint(options_.webhooks);
+    if (!endpoint) return endpoint.error().at("--webhooks");
+    const std::string folder = options_.webhook_certificates.empty() ? config_.home + "/webhook" : options_.webhook_certificates;
+    std::vector<std::string> names = options_.webhook_names;
+    if (names.empty()) names = {"neonvm-webhook-service.neonvm-system.svc", endpoint->host};
+    webhooks_ = std::make_unique<daemon::WebhookServer>(loop_, metrics_, folder, std::move(names));
+    auto listening = webhooks_->open(*endpoint, {with_namespaces(options_.unchecked), {}});
+    return listening ? Status{} : listening.error().at("--webhooks");
   }
 
   Status listen() {
@@ -168,12 +192,21 @@ Result<int> serve(Context& context, const Parts& parts, const ServeOptions& opti
   return plane.run();
 }
 
+void add_webhook_options(Options& o, ServeOptions& options) {
+  o.text("--webhooks", options.webhooks, "ENDPOINT", "https://ADDRESS:PORT on which to serve a Kubernetes API server's admission webhooks");
+  o.text("--webhook-certificates", options.webhook_certificates, "FOLDER",
+         "tls.crt and tls.key for that; made and renewed there if they are not somebody else's (default: in the home)");
+  o.list("--webhook-name", options.webhook_names, "NAME", "What the API server calls it by; may repeat");
+  o.list("--skip-update-validation-for", options.unchecked, "NAMESPACE/NAME", "Let updates of this object through with a warning; may repeat");
+}
+
 Command part_command(Parts parts, const std::string& summary, bool asks_scheduler, bool has_nodes) {
   const std::string name = parts.name;
   return {name, "Daemons", summary, [parts = std::move(parts), asks_scheduler, has_nodes](Options& o) {
             auto options = std::make_shared<ServeOptions>();
             if (has_nodes) o.number("--nodes", options->nodes, 1, 64, "N", "So many nodes with equal shares of this machine");
             if (asks_scheduler) o.text("--scheduler", options->scheduler, "ENDPOINT", "Where the scheduler listens (default: in the home)");
+            if (parts.controller && !parts.agent) add_webhook_options(o, *options);
             if (parts.agent) o.text("--node", options->node, "NAME", "Only VMs on this node");
             o.text("--listen", options->listen, "ENDPOINT", "unix:PATH to listen on (default: in the home)");
             return [parts, options](Context& context) { return serve(context, parts, *options); };
