@@ -132,7 +132,7 @@ class ControlPlane {
     if (!endpoint) return endpoint.error().at("--webhooks");
     const std::string folder = options_.webhook_certificates.empty() ? config_.home + "/webhook" : options_.webhook_certificates;
     std::vector<std::string> names = options_.webhook_names;
-    if (names.empty()) names = {"neonvm-webhook-service.neonvm-system.svc", endpoint->host};
+    if (names.empty()) names = {"neonvm-webhook.neonvm-system.svc", endpoint->host};
     webhooks_ = std::make_unique<daemon::WebhookServer>(loop_, metrics_, folder, std::move(names));
     auto listening = webhooks_->open(*endpoint, {with_namespaces(options_.unchecked), {}});
     return listening ? Status{} : listening.error().at("--webhooks");
@@ -175,6 +175,7 @@ class ControlPlane {
   daemon::PermitOffice* permits_ = nullptr;
   std::unique_ptr<daemon::Controller> controller_;
   std::unique_ptr<daemon::Agent> agent_;
+  std::unique_ptr<daemon::WebhookServer> webhooks_;
   runtime::HttpServer server_{loop_};
 };
 

@@ -19,7 +19,7 @@ namespace neonvm::daemon {
 
 class WebhookServer {
  public:
-  // names: what the API server calls this server by: "neonvm-webhook-service.neonvm-system.svc".
+  // names: what the API server calls this server by: "neonvm-webhook.neonvm-system.svc".
   WebhookServer(runtime::Loop& loop, runtime::MetricsRegistry& metrics, std::string folder, std::vector<std::string> names);
 
   // Returns the address in use. Only https: an API server calls nothing else.

@@ -12,7 +12,8 @@ namespace neonvm::wire {
 namespace {
 
 constexpr const char* review_version = "admission.k8s.io/v1";
-constexpr int unprocessable = 422;
+// With "Invalid" instead, kubectl shows nothing but causes, each of one field; ours name their fields themselves.
+constexpr int forbidden = 403;
 
 AdmissionOperation operation_of(const std::string& word) {
   if (word == "CREATE") return AdmissionOperation::create;
@@ -92,7 +93,7 @@ Result<AdmissionRequest> decode_admission_review(std::string_view text) {
 std::string encode_admission_review(const std::string& uid, const AdmissionAnswer& answer) {
   Json response = {{"uid", uid}, {"allowed", answer.allowed}};
   if (!answer.allowed)
-    response["status"] = {{"message", answer.why}, {"code", unprocessable}, {"reason", "Invalid"}, {"status", "Failure"}};
+    response["status"] = {{"message", answer.why}, {"code", forbidden}, {"reason", "Forbidden"}, {"status", "Failure"}};
   if (!answer.warnings.empty()) response["warnings"] = answer.warnings;
   if (!answer.patch.empty()) {
     response["patchType"] = "JSONPatch";

@@ -62,7 +62,7 @@ TEST_CASE("answers are AdmissionReviews") {
         R"({"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"allowed":true,"uid":"u1"}})");
   CHECK(encode_admission_review("u1", {false, "spec: no", {}, ""}) ==
         R"({"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"allowed":false,"status":)"
-        R"({"code":422,"message":"spec: no","reason":"Invalid","status":"Failure"},"uid":"u1"}})");
+        R"({"code":403,"message":"spec: no","reason":"Forbidden","status":"Failure"},"uid":"u1"}})");
   CHECK(encode_admission_review("u1", {true, "", {"careful"}, "[]"}) ==
         R"({"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"allowed":true,"patch":"W10=",)"
         R"("patchType":"JSONPatch","uid":"u1","warnings":["careful"]}})");
