@@ -8,5 +8,6 @@ namespace neonvm::cli {
 Command monitor_command();
 Command init_command();
 Command load_command();
+Command ssh_server_command();
 
 }  // namespace neonvm::cli

@@ -19,6 +19,7 @@ Command delete_command();
 Command logs_command();
 Command console_command();
 Command exec_command();
+Command ssh_command();
 Command cp_command();
 Command top_command();
 Command record_command();

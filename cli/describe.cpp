@@ -3,6 +3,9 @@
 
 #include "cli/commands_host.hpp"
 #include "cli/output.hpp"
+#include "cli/vm_live.hpp"
+#include "core/decide/memory_plan.hpp"
+#include "core/wire/description.hpp"
 
 namespace neonvm::cli {
 
@@ -48,6 +51,39 @@ void print_events(const std::vector<StoredEvent>& events, const std::string& nam
   }
 }
 
+// A sample comes each second.
+constexpr Duration sample_limit = std::chrono::milliseconds(2500);
+
+std::optional<MemoryPlan> plan_of(const VmView& vm) {
+  if (!is_alive(vm.status.phase) || vm.status.endpoint.empty() || !vm.status.guest_connected) return std::nullopt;
+  const VmLive live = look_at(vm.status.endpoint, sample_limit);
+  if (!live.report || !live.sample) return std::nullopt;
+  const decide::MachineShape shape = decide::memory_shape_of(vm.spec);
+  return decide::plan_memory(shape, live.report->memory.actual - shape.base_memory, *live.sample);
+}
+
+void print_plan(const MemoryPlan& plan) {
+  line("Memory plan", "would give back " + human(plan.reclaimable) + " now, down to " + human(plan.floor) + "; can grow to " +
+                          human(plan.most) + (plan.most_why.empty() ? "" : " — " + plan.most_why));
+  std::string held;
+  for (const Held& each : plan.held) {
+    if (each.amount >= Bytes{mib}) held += (held.empty() ? "" : ", ") + human(round_down(each.amount, mib)) + " " + to_string(each.holder);
+  }
+  line("Held by", held);
+  const auto zone = [](Bytes size, Bytes room) { return human(round_down(size, mib)) + ", " + human(round_down(room, mib)) + " free"; };
+  line("Zones", "kernel's " + zone(plan.kernel_size, plan.kernel_room) + "; movable " + zone(plan.movable_size, plan.movable_free) +
+                    (plan.in_kernel_zone < Bytes{mib} ? "" : "; " + human(round_down(plan.in_kernel_zone, mib)) +
+                                                                 " of what is plugged is the kernel's and may stay"));
+}
+
+Result<int> describe_json(Context& context, const std::string& name) {
+  auto vm = find_vm(context, name);
+  if (!vm) return vm.error();
+  constexpr int indent = 2;
+  std::cout << wire::encode_description(vm->object, plan_of(*vm), indent) << "\n";
+  return 0;
+}
+
 Result<int> describe_vm(Context& context, const std::string& name) {
   auto vm = find_vm(context, name);
   if (!vm) return vm.error();
@@ -55,12 +91,14 @@ Result<int> describe_vm(Context& context, const std::string& name) {
   line("Status", status_text(*vm) + (vm->status.why.empty() ? "" : " — " + vm->status.why));
   line("Node", vm->status.node);
   print_sizes(*vm);
+  if (const auto plan = plan_of(*vm)) print_plan(*plan);
   line("Guest", vm->status.guest_connected ? "its monitor answers (" + vm->status.guest_version + ")"
                                            : "no monitor answers: sized by hand only");
   if (vm->status.health.state != Health::none) {
     line("Health", std::string(to_string(vm->status.health.state)) +
                        (vm->status.health.why.empty() ? "" : " — " + vm->status.health.why));
   }
+  line("Clock", vm->status.clock_news);
   line("Image", vm->spec.root_image.empty() ? "the default guest" : vm->spec.root_image);
   for (const Port& port : vm->spec.ports) {
     if (port.host != 0) line("Port", "127.0.0.1:" + std::to_string(port.host) + " -> " + std::to_string(port.guest));
@@ -84,8 +122,12 @@ Result<int> describe_vm(Context& context, const std::string& name) {
 Command describe_command() {
   return {"describe", "VMs", "Tell everything of one VM, in words", [](Options& o) {
             auto name = std::make_shared<std::string>();
+            auto output = std::make_shared<std::string>("text");
             o.positional("name", *name, "vm", "Name of the VM");
-            return [name](Context& context) { return describe_vm(context, *name); };
+            o.choice("-o,--output", *output, {"text", "json"}, "How to print; json: what is stored, and the memory plan");
+            return [name, output](Context& context) {
+              return *output == "json" ? describe_json(context, *name) : describe_vm(context, *name);
+            };
           }};
 }
 

@@ -59,25 +59,39 @@ Result<int> load_memory(const LoadFlags& flags, Duration time) {
   return report->wrong == 0 ? 0 : 1;
 }
 
+Result<int> hold(guest::KernelLoad what, const LoadFlags& flags, Duration time) {
+  const auto size = parse_bytes(flags.amount);
+  if (!size) return size.error().at("amount");
+  const auto held = guest::hold_memory(what, *size, time);
+  if (!held) return held.error();
+  std::printf("%s of %s held for %g s\n", to_string(*held).c_str(), flags.what.c_str(), seconds(time));
+  return 0;
+}
+
 Result<int> load(const LoadFlags& flags) {
   const auto time = time_of(flags.time);
   if (!time) return time.error();
   if (flags.what == "cpu") return load_cpus(flags, *time);
   if (flags.what == "memory") return load_memory(flags, *time);
-  return Error{Code::invalid_argument, "\"" + flags.what + "\": give cpu or memory"};
+  if (flags.what == "locked") return hold(guest::KernelLoad::locked, flags, *time);
+  if (flags.what == "tables") return hold(guest::KernelLoad::page_tables, flags, *time);
+  if (flags.what == "slab") return hold(guest::KernelLoad::slab, flags, *time);
+  return Error{Code::invalid_argument, "\"" + flags.what + "\": give cpu, memory, locked, tables or slab"};
 }
 
 }  // namespace
 
 Command load_command() {
-  return {"load", "Guest", "Keep CPUs busy or fill memory, to see this guest grow", [](Options& o) {
+  return {"load", "Guest", "Keep CPUs busy or fill memory, to see this guest grow, or not shrink", [](Options& o) {
             auto flags = std::make_shared<LoadFlags>();
-            o.positional("cpu|memory", flags->what, "", "What to load");
+            o.positional("cpu|memory|locked|tables|slab", flags->what, "",
+                         "What to load; the last three are memory that does not leave by itself");
             o.positional("AMOUNT", flags->amount, "", "How many busy loops, or how much memory, like 1Gi");
             o.positional("SECONDS", flags->time, "", "For how long in all; memory: filling is always finished", false);
             o.text("--rate", flags->rate, "BYTES/s", "How fast memory is filled, like 256Mi/s");
             o.flag("--check", flags->check, "Read memory back and rewrite it in rounds; exit code 1 if it has changed");
             o.example("neonvm load cpu 4 30");
+            o.example("neonvm load slab 100Mi 60");
             o.example("neonvm load memory 1Gi 60 --rate 256Mi/s --check");
             return [flags](Context&) { return load(*flags); };
           }};

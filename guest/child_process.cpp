@@ -30,6 +30,8 @@ struct Launch {
   const char* workdir = nullptr;
 };
 
+constexpr const char* own_name = "neonvm";
+
 std::vector<std::string> environment_of(const ChildOrder& order) {
   std::map<std::string, std::string> all = {{"PATH", search_path}, {"HOME", "/root"}};
   if (order.tty) all["TERM"] = "xterm";
@@ -51,6 +53,8 @@ Result<std::string> find_program(const ChildOrder& order) {
     if (::access(candidate.c_str(), X_OK) == 0) return candidate;
     path.remove_prefix(end == std::string_view::npos ? path.size() : end + 1);
   }
+  // On a disk this program is nowhere: it runs from the initramfs that was left behind.
+  if (name == own_name) return std::string("/proc/self/exe");
   return Error{Code::not_found, name + ": no such program in the guest's PATH"};
 }
 

@@ -7,6 +7,9 @@ namespace {
 
 constexpr const char* room = "requests";
 
+constexpr Duration just_booted = std::chrono::minutes(1);
+constexpr Duration whole_seconds = std::chrono::seconds(2);
+
 std::string text_of(const Revision& revision) { return std::to_string(revision.value); }
 
 }  // namespace
@@ -48,6 +51,25 @@ void HostRequests::operator()(const wire::TellGrown& news) {
   doors_.desk.grown(news.granted);
   doors_.send(consent_to(news.id));
   doors_.look_at_memory();
+}
+
+void HostRequests::operator()(const wire::AskClock& question) {
+  if (!doors_.clock) return doors_.send(refusal(question.id, "this guest keeps its clock by itself"));
+  wire::Reply reply = consent_to(question.id);
+  reply.clock = doors_.clock->now();
+  doors_.send(reply);
+}
+
+void HostRequests::operator()(const wire::SetClock& order) {
+  if (!doors_.clock) return doors_.send(refusal(order.id, "this guest keeps its clock by itself"));
+  const auto done = doors_.clock->correct({order.behind, order.error});
+  if (!done) return doors_.send(refusal(order.id, done.error().message));
+  wire::Reply reply = consent_to(order.id);
+  reply.why = done->why;
+  // At boot the kernel knows whole seconds only, from the machine's clock: that is no news.
+  const bool boots = doors_.loop.now().time_since_epoch() < just_booted && std::chrono::abs(done->by) < whole_seconds;
+  if (done->worth_telling && !boots) reply.told = done->warning ? wire::Told::warning : wire::Told::news;
+  doors_.send(reply);
 }
 
 void HostRequests::operator()(const wire::Shutdown& order) {

@@ -8,6 +8,7 @@
 
 #include "core/runtime/loop.hpp"
 #include "core/wire/guest_protocol.hpp"
+#include "guest/clock_keeper.hpp"
 #include "guest/consent_desk.hpp"
 #include "guest/cpu_online.hpp"
 #include "guest/streams.hpp"
@@ -19,6 +20,7 @@ struct RequestDoors {
   CpuOnline& cpus;
   ConsentDesk& desk;
   Streams& streams;
+  ClockKeeper* clock;                       // null: the guest keeps its clock by itself
   std::function<void(const wire::GuestMessage&)> send;
   std::function<void()> power_off;          // after the reply was sent
   std::function<void()> look_at_memory;     // the size may have changed
@@ -33,6 +35,8 @@ class HostRequests {
   void operator()(const wire::SetCpus& order);
   void operator()(const wire::AskConsent& question);
   void operator()(const wire::TellGrown& news);
+  void operator()(const wire::AskClock& question);
+  void operator()(const wire::SetClock& order);
   void operator()(const wire::Exec& order) { doors_.streams.exec(order); }
   void operator()(const wire::PutFile& order) { doors_.streams.put(order); }
   void operator()(const wire::GetFile& order) { doors_.streams.get(order); }

@@ -31,6 +31,11 @@ struct MemoryLoadReport {
 };
 Result<MemoryLoadReport> load_memory(const MemoryLoad& load);
 
+// Memory that is hard to take back, held for so long: locked pages; page tables (of pages that take no memory themselves);
+// slab of the kernel's that it cannot drop (pipes). Failure: what the kernel refuses, with how far it got.
+enum class KernelLoad { locked, page_tables, slab };
+Result<Bytes> hold_memory(KernelLoad what, Bytes amount, Duration time);
+
 // What stands in word `index` in that round. Pure; no two neighbours and no two rounds agree.
 constexpr std::uint64_t pattern_word(std::uint64_t index, std::uint64_t round) {
   return (index + 1) * 0x9e3779b97f4a7c15u + round * 0xd1b54a32d192ed03u;

@@ -33,6 +33,9 @@ constexpr const char* room = "monitor";
 // Samples that the host has not read are old news; more than that are not queued.
 constexpr std::size_t most_queued = 64 * 1024;
 
+// An image with a time daemon of its own: two who set one clock would fight.
+bool keeps_own_clock() { return KernelCmdline::of_this_machine().find("neonvm.clock").value_or("host") == "own"; }
+
 class Monitor {
  public:
   explicit Monitor(const MonitorOptions& options);
@@ -43,6 +46,7 @@ class Monitor {
   LinkHandlers link_handlers();
   RequestDoors request_doors();
   void sampled(const GuestSample& sample, const std::string& event);
+  [[nodiscard]] GuestSample with_floor(GuestSample sample) const;
   void pressed(Pressured what);
   bool wish(const decide::MemoryWish& wish);
   void looked(Instant now);
@@ -65,6 +69,7 @@ class Monitor {
   Hooks hooks_{loop_};
   ConsentDesk desk_{loop_, consent_, hooks_};
   CpuOnline cpus_;
+  std::unique_ptr<ClockKeeper> clock_;
   MemoryBlocks memory_;
   HostLink link_;
   Streams streams_;
@@ -86,6 +91,7 @@ class Monitor {
 Monitor::Monitor(const MonitorOptions& options)
     : options_(options),
       cpus_(loop_, CpuTree()),
+      clock_(keeps_own_clock() ? nullptr : std::make_unique<ClockKeeper>(loop_, system_wall())),
       link_(loop_, [port = options.port] { return open_port(port); }, link_handlers()),
       streams_(loop_, [this](const wire::GuestMessage& message) { link_.send(message, Lane::bulk); }),
       requests_(request_doors()),
@@ -104,6 +110,7 @@ wire::Hello Monitor::hello() const {
   hello.cpus_online = online;
   hello.cpus_present = present;
   hello.features = {"cpus", "consent", "exec", "files"};
+  if (clock_) hello.features.emplace_back("clock");
   if (pressure_.means() != PressureWatch::Means::none) hello.features.emplace_back("pressure");
   return hello;
 }
@@ -122,13 +129,23 @@ RequestDoors Monitor::request_doors() {
                       cpus_,
                       desk_,
                       streams_,
+                      clock_.get(),
                       [this](const wire::GuestMessage& message) { link_.send(message); },
                       [this] { power_off(); },
                       [this] { memory_watch_.look(); }};
 }
 
+// The host's planner says what the guest's own rule would.
+GuestSample Monitor::with_floor(GuestSample sample) const {
+  if (!sample.layout) return sample;
+  MemoryLayout layout = *sample.layout;
+  layout.floor = consent_.floor(loop_.now()).value_or(unknown);
+  sample.layout = std::make_shared<const MemoryLayout>(layout);
+  return sample;
+}
+
 void Monitor::sampled(const GuestSample& sample, const std::string& event) {
-  if (link_.queued() < most_queued) link_.send(wire::SampleMessage{sample, event});
+  if (link_.queued() < most_queued) link_.send(wire::SampleMessage{with_floor(sample), event});
   if (upstream_) metrics_.sampled(sample);
 }
 

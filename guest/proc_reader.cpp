@@ -15,7 +15,7 @@ struct Name {
 // In the order of ProcTexts.
 constexpr Name names[] = {{"/loadavg", false},         {"/stat", false},           {"/meminfo", true},
                           {"/vmstat", true},           {"/pressure/cpu", false},   {"/pressure/memory", true},
-                          {"/pressure/io", false}};
+                          {"/pressure/io", false},   {"/zoneinfo", false}};
 
 }  // namespace
 
@@ -47,7 +47,7 @@ std::string_view ProcReader::read(Source& source) {
 
 GuestSample ProcReader::sample(Instant now) {
   const ProcTexts texts{read(sources_[0]), read(sources_[1]), read(sources_[2]), read(sources_[3]),
-                        read(sources_[4]), read(sources_[5]), read(sources_[6])};
+                        read(sources_[4]), read(sources_[5]), read(sources_[6]), read(sources_[7])};
   const ProcReading reading = read_proc(texts);
   if (before_ && now - before_->at >= least_span) older_ = before_;
   const auto& earlier = older_ ? older_ : before_;

@@ -36,7 +36,7 @@ class ProcReader {
   };
   std::string_view read(Source& source);
 
-  std::array<Source, 7> sources_;
+  std::array<Source, 8> sources_;
   double ticks_;
   struct Earlier {
     ProcReading reading;

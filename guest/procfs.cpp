@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 
+#include "guest/memory_zones.hpp"
 #include "guest/text_fields.hpp"
 
 namespace neonvm::guest {
@@ -161,6 +162,7 @@ ProcReading read_proc(const ProcTexts& texts) {
   reading.cpu = read_pressure(texts.cpu_pressure);
   reading.memory = read_pressure(texts.memory_pressure);
   reading.io = read_pressure(texts.io_pressure);
+  if (const auto layout = read_memory_layout(texts.zoneinfo, texts.meminfo)) reading.layout = std::make_shared<MemoryLayout>(*layout);
   return reading;
 }
 
@@ -187,6 +189,7 @@ GuestSample sample_of(const ProcReading& now) {
   sample.swap_total = now.swap_total;
   sample.swap_free = now.swap_free;
   sample.oom_kills = now.oom_kills;
+  sample.layout = now.layout;
   return sample;
 }
 

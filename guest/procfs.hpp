@@ -16,6 +16,7 @@ namespace neonvm::guest {
 struct ProcTexts {
   std::string_view loadavg, stat, meminfo, vmstat;
   std::string_view cpu_pressure, memory_pressure, io_pressure;
+  std::string_view zoneinfo = {};
 };
 
 // Counters since boot; none: not told by this kernel.
@@ -35,6 +36,7 @@ struct ProcReading {
   Bytes swap_total = unknown, swap_free = unknown;
   std::optional<std::uint64_t> refaults, swapped_in;      // pages
   std::uint64_t oom_kills = 0;
+  std::shared_ptr<const MemoryLayout> layout;
 };
 
 ProcReading read_proc(const ProcTexts& texts);

@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <ctime>
+
 #include "core/daemon/runner_stopping.hpp"
 #include "core/runtime/log.hpp"
 
@@ -11,6 +13,15 @@ using runtime::log_info;
 using runtime::log_warning;
 
 namespace {
+
+// With it two corrections by the same amount are two pieces of news.
+std::string in_words(WallTime time) {
+  const std::time_t now = std::chrono::system_clock::to_time_t(time);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[32];
+  return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts));
+}
 
 std::vector<Port> take_forwards(MachineSpec& machine) {
   std::vector<Port> all;
@@ -82,6 +93,23 @@ Runner::Runner(runtime::Loop& loop, Hypervisor& hypervisor, RunnerSettings setti
   callbacks.data = [this](const wire::StreamData& data) { if (audience_) audience_->guest_data(data); };
   callbacks.ack = [this](const wire::Ack& ack) { if (audience_) audience_->guest_ack(ack); };
   guest_ = std::make_unique<GuestLink>(loop_, settings_.machine.guest_socket, std::move(callbacks));
+  keep_clock();
+}
+
+void Runner::keep_clock() {
+  GuestClock::Callbacks callbacks;
+  callbacks.measured = [this](const decide::ClockOffset& offset) {
+    const runtime::Labels vm{{"vm", report_.vm}};
+    metrics_.gauge("neonvm_runner_guest_clock_offset_seconds", "Wall clock of the guest less the host's, when it was looked at last", vm)
+        .set(-seconds(offset.behind));
+    metrics_.gauge("neonvm_runner_guest_clock_error_seconds", "How much may be wrong with that offset", vm).set(seconds(offset.error));
+  };
+  callbacks.corrected = [this](const std::string& what, bool warning) {
+    report_.clock_news = what + " at " + in_words(loop_.wall());
+    report_.clock_warning = warning;
+    changed();
+  };
+  clock_ = std::make_unique<GuestClock>(loop_, *guest_, std::move(callbacks));
 }
 
 Runner::~Runner() = default;
@@ -175,6 +203,7 @@ void Runner::happened(const MachineEvent& event) {
     case MachineEventKind::resumed:
       report_.phase = MachinePhase::running;
       has_vm_ = true;
+      if (guest_->connected()) clock_->check();
       break;
     case MachineEventKind::migration: migration_moved(event.migration); break;
     case MachineEventKind::gone:
@@ -225,6 +254,7 @@ void Runner::guest_came(const wire::Hello& hello) {
   size_known_ = true;
   facts_.guest_connected = true;
   note_online(hello.cpus_online);
+  clock_->check();
   drive();
 }
 
@@ -241,6 +271,9 @@ void Runner::guest_went(const std::string& why) {
   report_.guest_connected = false;
   report_.health = {};
   facts_.guest_connected = false;
+  memory_plan_.reset();
+  clock_->stop();
+  facts_.memory_most.reset();
   log_warning("runner", "the guest does not answer any more", {{"vm", report_.vm}, {"why", why}});
   if (audience_) audience_->guest_gone();
   drive();
@@ -249,6 +282,7 @@ void Runner::guest_went(const std::string& why) {
 void Runner::guest_sampled(wire::SampleMessage message) {
   // While an order is open its answer says it better: this sample may be older.
   if (message.sample.online_cpus > 0 && !facts_.online.open) note_online(message.sample.online_cpus);
+  plan_memory(message.sample);
   if (audience_) audience_->sample({std::move(message.sample), std::move(message.event)});
 }
 

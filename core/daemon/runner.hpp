@@ -14,8 +14,10 @@
 #include <set>
 #include <string>
 
+#include "core/daemon/guest_clock.hpp"
 #include "core/daemon/guest_link.hpp"
 #include "core/daemon/machine_hold.hpp"
+#include "core/decide/memory_plan.hpp"
 #include "core/decide/resize.hpp"
 #include "core/model/node.hpp"
 #include "core/ports/hypervisor.hpp"
@@ -66,6 +68,8 @@ class Runner {
   [[nodiscard]] const wire::RunnerReport& report() const { return report_; }
   [[nodiscard]] GuestLink& guest() { return *guest_; }
   [[nodiscard]] const RunnerSettings& settings() const { return settings_; }
+  // By the guest's last sample; none without a guest that tells how its memory lies.
+  [[nodiscard]] const std::optional<MemoryPlan>& memory_plan() const { return memory_plan_; }
 
  private:
   struct Stopping;
@@ -79,6 +83,7 @@ class Runner {
   void guest_came(const wire::Hello& hello);
   void workload_ended(const wire::WorkloadEnded& news);
   void guest_went(const std::string& why);
+  void keep_clock();
   void guest_sampled(wire::SampleMessage message);
 
   // runner_resize.cpp
@@ -92,6 +97,7 @@ class Runner {
   void note_memory(Bytes plugged, Bytes wish);
   void follow_memory();
   void memory_stands(const Result<MemoryState>& state);
+  void plan_memory(const GuestSample& sample);
   [[nodiscard]] bool migrating() const;
 
   // runner_migrate.cpp
@@ -116,6 +122,7 @@ class Runner {
   Audience* audience_ = nullptr;
   std::unique_ptr<MachineHold> hold_;
   std::unique_ptr<GuestLink> guest_;
+  std::unique_ptr<GuestClock> clock_;
   wire::RunnerReport report_;
   std::vector<Port> forwards_;             // opened once the VM runs here
   std::string cause_;                      // what ended the machine, before `gone` comes
@@ -134,6 +141,8 @@ class Runner {
   bool memory_asked_ = false;              // a question where the memory stands is open
   runtime::Timer memory_timer_;
   Duration memory_poll_{};
+  std::optional<MemoryPlan> memory_plan_;
+  Instant held_told_{};
 
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::unique_ptr<Stopping> stopping_;

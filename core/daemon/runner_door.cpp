@@ -46,7 +46,39 @@ void RunnerDoor::report(const wire::RunnerReport& report) {
       .set(report.guest_connected ? 1 : 0);
 }
 
-void RunnerDoor::sample(const wire::SamplePush& sample) { push(sample, true); }
+void RunnerDoor::sample(const wire::SamplePush& sample) {
+  push(sample, true);
+  if (runner_.memory_plan()) tell_memory(*runner_.memory_plan());
+}
+
+void RunnerDoor::tell_memory(const MemoryPlan& plan) {
+  const std::string& vm = runner_.report().vm;
+  const auto set = [&](const char* name, const char* help, Bytes value) {
+    metrics_.gauge(name, help, {{"vm", vm}}).set(static_cast<double>(value.value));
+  };
+  set("neonvm_runner_memory_reclaimable_bytes", "Memory that the guest would give back now", plan.reclaimable);
+  set("neonvm_runner_memory_floor_bytes", "Smallest size that the guest would agree to now", plan.floor);
+  set("neonvm_runner_memory_most_bytes", "Largest size that the guest's kernel can describe and map now", plan.most);
+  set("neonvm_runner_memory_in_kernel_zone_bytes", "Plugged memory that the kernel may use itself, and may never give back",
+      plan.in_kernel_zone);
+  const auto zone = [&](const char* name, const char* help, const char* which, Bytes value) {
+    metrics_.gauge(name, help, {{"vm", vm}, {"zone", which}}).set(static_cast<double>(value.value));
+  };
+  constexpr const char* size_help = "Memory of the guest by the kernel's zones";
+  constexpr const char* room_help = "Memory that is free, or would be when it is asked for";
+  zone("neonvm_runner_zone_size_bytes", size_help, "kernel", plan.kernel_size);
+  zone("neonvm_runner_zone_size_bytes", size_help, "movable", plan.movable_size);
+  zone("neonvm_runner_zone_room_bytes", room_help, "kernel", plan.kernel_room);
+  zone("neonvm_runner_zone_room_bytes", room_help, "movable", plan.movable_free);
+  for (const Holder holder : all_holders) {
+    Bytes amount;
+    for (const Held& held : plan.held) amount = held.holder == holder ? held.amount : amount;
+    metrics_.gauge("neonvm_runner_memory_held_bytes", "Memory of the guest that cannot be dropped, by what holds it",
+                   {{"vm", vm}, {"holder", label_of(holder)}})
+        .set(static_cast<double>(amount.value));
+  }
+}
+
 void RunnerDoor::want(const wire::WantPush& want) { push(want, true); }
 
 void RunnerDoor::open_link(const ChannelPtr& channel) {

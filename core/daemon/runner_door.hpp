@@ -42,6 +42,7 @@ class RunnerDoor : public Runner::Audience {
   void exec_ends(const std::shared_ptr<Session>& session, const wire::ExecEnd& end);
   void acknowledge(const std::shared_ptr<Session>& session);
   void open_console(const ChannelPtr& channel);
+  void tell_memory(const MemoryPlan& plan);
   void push(const wire::RunnerBody& body, bool samples_only);
 
   runtime::Loop& loop_;

@@ -14,6 +14,8 @@ namespace {
 
 constexpr Duration memory_first_poll = std::chrono::milliseconds(20);
 constexpr Duration memory_max_poll = std::chrono::milliseconds(500);
+// What a guest holds changes with each sample, and each change of the report is written down somewhere.
+constexpr Duration held_again = std::chrono::seconds(30);
 
 decide::Attempt& attempt_of(decide::ResizeFacts& facts, ResizeDeed deed) {
   switch (deed) {
@@ -180,6 +182,27 @@ void Runner::memory_stands(const Result<MemoryState>& state) {
   if (settled) return;
   memory_timer_ = loop_.after(std::max(memory_poll_, memory_first_poll), [this] { follow_memory(); });
   memory_poll_ = std::min(std::max(memory_poll_ * 2, memory_first_poll), memory_max_poll);
+}
+
+// Only a limit that is in the way counts: what the guest could still take beyond its wish is nobody's news.
+void Runner::plan_memory(const GuestSample& sample) {
+  memory_plan_ = decide::plan_memory(shape_, facts_.plugged, sample);
+  std::optional<Bytes> most;
+  if (memory_plan_ && memory_plan_->most < facts_.asked.memory) most = memory_plan_->most;
+  const bool stuck = facts_.plugged > facts_.plugged_wish;
+  const bool tell = memory_plan_ && stuck && (facts_.memory_held.empty() || loop_.now() >= held_told_ + held_again);
+  if (!stuck) facts_.memory_held.clear();
+  if (tell) {
+    facts_.memory_held = decide::in_words(memory_plan_->held);
+    held_told_ = loop_.now();
+  }
+  if (!tell && most == facts_.memory_most) return;
+  if (most && !facts_.memory_most) {
+    log_warning("runner", "growth is limited", {{"vm", report_.vm}, {"to", to_string(*most)}, {"why", memory_plan_->most_why}});
+  }
+  facts_.memory_most = most;
+  facts_.memory_most_why = most ? memory_plan_->most_why : "";
+  drive();
 }
 
 }  // namespace neonvm::daemon

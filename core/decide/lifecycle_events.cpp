@@ -30,6 +30,7 @@ class Diff {
     phase_changed();
     scaled();
     health_changed();
+    clock_changed();
     conditions_changed();
     return std::move(events_);
   }
@@ -83,6 +84,11 @@ class Diff {
     if (then == now) return;
     if (now == Health::healthy) return say(false, "Healthy", "the workload answers its check");
     if (now == Health::unhealthy) say(true, "Unhealthy", "the workload fails its check: " + after_.health.why);
+  }
+
+  void clock_changed() {
+    if (after_.clock_news.empty() || after_.clock_news == before_.clock_news) return;
+    say(after_.clock_warning, "ClockCorrected", "the guest's clock: " + after_.clock_news);
   }
 
   // Reasons that no phase tells: why a VM does not start, and what is wrong with a running one.

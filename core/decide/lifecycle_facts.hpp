@@ -31,6 +31,8 @@ struct RunnerWord {
   bool guest_connected = false;
   std::string guest_version;
   WorkloadHealth health;
+  std::string clock_news;
+  bool clock_warning = false;
   MigrationReport migration;
   std::string incoming_address;
 };

@@ -107,6 +107,10 @@ void observe(const RunnerFacts& runner, const LifecycleFacts& facts, VmStatus& s
   status.guest_connected = word.fresh && word.guest_connected;
   if (!word.guest_version.empty()) status.guest_version = word.guest_version;
   status.health = word.health;
+  if (!word.clock_news.empty()) {
+    status.clock_news = word.clock_news;
+    status.clock_warning = word.clock_warning;
+  }
   status.accelerator = word.accelerator;
   status.phase = phase_of(word, facts, status);
   status.why = why_of(runner);

@@ -90,10 +90,11 @@ class Planner {
   }
 
   void plan_memory() {
-    const Bytes wish = pluggable_for(shape_, facts_.asked.memory);
+    const Bytes wanted = pluggable_for(shape_, facts_.asked.memory);
+    const Bytes wish = within_reach(wanted);
     plan_.memory.asked = facts_.asked.memory;
     plan_.memory.actual = total_for(shape_, facts_.plugged);
-    plan_.memory.why = out_of_reach(total_for(shape_, wish));
+    plan_.memory.why = wish == wanted ? out_of_reach(total_for(shape_, wish)) : facts_.memory_most_why;
     if (facts_.plugged == wish && facts_.plugged_wish == wish) {
       // Rounding up to a block is not a difference that anybody needs to hear of.
       if (plan_.memory.why.empty()) plan_.memory.actual = facts_.asked.memory;
@@ -110,7 +111,16 @@ class Planner {
     }
     // The guest's driver goes on trying by itself: there is nothing to repeat, only to tell.
     plan_.memory.settled = !facts_.memory_moving;
-    if (plan_.memory.settled) add_why(plan_.memory.why, facts_.memory_why.empty() ? slow_memory() : facts_.memory_why);
+    if (!plan_.memory.settled) return;
+    add_why(plan_.memory.why, facts_.memory_why.empty() ? slow_memory() : facts_.memory_why);
+    if (facts_.plugged > wish && !facts_.memory_held.empty()) add_why(plan_.memory.why, "the guest holds " + facts_.memory_held);
+  }
+
+  // What is there already, or was wished, is no growth.
+  Bytes within_reach(Bytes wanted) const {
+    if (!facts_.memory_most) return wanted;
+    const Bytes most = round_down(*facts_.memory_most - shape_.base_memory, std::max<std::uint64_t>(shape_.memory_block.value, 1));
+    return std::min(wanted, std::max(most, facts_.plugged));
   }
 
   // Why this machine can never have exactly what was asked; empty when it can, to the block.
@@ -157,6 +167,8 @@ MachineShape shape_of(const MachineSpec& spec, const std::string& accelerator) {
   shape.base_memory = spec.base_memory;
   shape.pluggable_memory = spec.pluggable_memory;
   shape.memory_block = spec.memory_block;
+  // Without a kernel of ours nothing is known of its command line.
+  shape.movable_ratio = Onlining::of_cmdline(spec.cmdline, spec.kernel.empty() ? Onlining::all_movable() : our_onlining).movable_ratio;
   return shape;
 }
 

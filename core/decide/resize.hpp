@@ -20,6 +20,7 @@
 #include "core/model/goal.hpp"
 #include "core/model/instant.hpp"
 #include "core/model/machine.hpp"
+#include "core/model/memory_zones.hpp"
 #include "core/model/resources.hpp"
 
 namespace neonvm::decide {
@@ -36,6 +37,7 @@ struct MachineShape {
   Bytes base_memory;                   // nominal, without the KiB that a plugin adds for its own reasons
   Bytes pluggable_memory;
   Bytes memory_block{2 * mib};
+  double movable_ratio = our_onlining.movable_ratio;  // by the kernel's command line, see model/memory_zones
 };
 // accelerator: as MachineState tells it ("kvm", "tcg").
 MachineShape shape_of(const MachineSpec& spec, const std::string& accelerator);
@@ -70,6 +72,9 @@ struct ResizeFacts {
   Bytes plugged, plugged_wish;         // of the virtio-mem device
   bool memory_moving = false;          // the plugged size changed lately
   std::string memory_why;              // the hypervisor's word on a wish that is not met
+  std::string memory_held;             // what the guest holds that cannot leave: "612Mi programs and tmpfs, 40Mi slab"
+  std::optional<Bytes> memory_most;    // the largest size that the guest's kernel can describe now; never shrinks a VM
+  std::string memory_most_why;
   Attempt fill, online, memory;
 };
 

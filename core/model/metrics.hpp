@@ -1,12 +1,13 @@
 // GuestSample: one look at a guest's load and memory, taken by `neonvm monitor`.
 //
 // A number that the guest could not tell is NaN (double) or `unknown` (Bytes): absent is never zero. Rates are over the
-// time since the sample before. Sources: /proc/loadavg, /proc/stat, /proc/meminfo, /proc/vmstat, /proc/pressure
-// (proc(5); Documentation/accounting/psi.rst).
+// time since the sample before. Sources: /proc/loadavg, /proc/stat, /proc/meminfo, /proc/vmstat, /proc/zoneinfo,
+// /proc/pressure (proc(5); Documentation/accounting/psi.rst).
 #pragma once
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <vector>
 
 #include "core/model/instant.hpp"
@@ -26,6 +27,27 @@ struct Pressure {
   double full = absent;
   double some_avg10 = absent;
   double full_avg10 = absent;
+};
+
+// Zones of the guest's kernel, summed: those from which the kernel can take memory for itself, and the movable one.
+struct MemoryZone {
+  Bytes present = unknown;      // with what the kernel keeps for itself and what virtio-mem has not plugged yet
+  Bytes managed = unknown;
+  Bytes free = unknown;
+  Bytes high = unknown;         // watermark: below it pages are being dropped
+  Bytes file = unknown;         // of files, on the lists that reclaim looks at
+  Bytes anonymous = unknown;    // of programs, tmpfs and shared memory: leave only for swap
+  Bytes unevictable = unknown;  // locked, and initramfs
+};
+
+// How a guest's memory lies and what holds it, beyond what the fields of the sample say.
+struct MemoryLayout {
+  MemoryZone kernel;            // DMA, DMA32, Normal
+  MemoryZone movable;           // Movable; absent: this kernel has put nothing there
+  Bytes page_tables = unknown;
+  Bytes kernel_stacks = unknown;
+  Bytes per_cpu = unknown;
+  Bytes floor = unknown;        // the smallest size of the VM that the guest would agree to now
 };
 
 struct GuestSample {
@@ -56,6 +78,7 @@ struct GuestSample {
   double refaults = absent;          // workingset_refault_{anon,file} pages per second
   double swapped_in = absent;        // pages per second
   std::uint64_t oom_kills = 0;       // oom_kill of /proc/vmstat since boot
+  std::shared_ptr<const MemoryLayout> layout;  // null: not told. Shared, because samples are many and copied often
 
   // Working set of a file cache over the last 1, 2, 3, ... minutes, in 8 KiB pages. Empty: nothing measures it.
   std::vector<double> working_set_pages;

@@ -97,6 +97,7 @@ struct VmSpec {
   RestartPolicy restart_policy = RestartPolicy::always;
   Duration grace = std::chrono::seconds(5);  // terminationGracePeriodSeconds
   bool acceleration = true;                  // KVM if usable
+  bool ssh = true;                           // enableSSH: `neonvm ssh` may make keys for it
   std::optional<CpuScalingMode> cpu_scaling_mode;  // unset: the controller chooses
   std::map<std::string, std::string> node_selector;
   std::optional<Revision> target_revision;
@@ -174,6 +175,8 @@ struct VmStatus {
   bool guest_connected = false;      // the monitor in the guest answers
   std::string guest_version;
   WorkloadHealth health;
+  std::string clock_news;            // the guest's clock was more than 0.5 s off, and how it was put right; the last time
+  bool clock_warning = false;        // it was set back
   std::string accelerator;           // "kvm", "tcg"
   std::optional<Revision> current_revision;
   WallTime current_revision_at{};

@@ -72,6 +72,7 @@ std::vector<std::string> forbidden_changes(const VmSpec& before, const VmSpec& a
   fixed(lines, before.swap == after.swap, "spec.guest.settings.swap");
   fixed(lines, same_list(before.disks, after.disks, same_disk), "spec.disks");
   fixed(lines, before.acceleration == after.acceleration, "spec.enableAcceleration");
+  fixed(lines, before.ssh == after.ssh, "spec.enableSSH");
   if (before.cpu_scaling_mode && before.cpu_scaling_mode != after.cpu_scaling_mode) {
     lines.push_back("spec.cpuScalingMode: cannot change once it is set; keep it as it was");
   }

@@ -2,6 +2,7 @@
 #include <set>
 #include <string_view>
 
+#include "core/model/memory_zones.hpp"
 #include "core/model/object.hpp"
 #include "core/model/vm.hpp"
 
@@ -77,6 +78,21 @@ void check_memory(Lines& lines, const MemoryRange& memory) {
   check_slots(lines, "spec.guest.memorySlots.use", memory.use, slot);
   check_slots(lines, "spec.guest.memorySlots.max", memory.max, slot);
   check_order(lines, "spec.guest.memorySlots", memory);
+}
+
+// A size that the kernel could not describe in what it may use itself.
+void check_memory_ratio(Lines& lines, const VmSpec& spec) {
+  const MemoryRange& memory = spec.memory;
+  if (!lines.empty() || memory.max <= memory.min) return;
+  const Onlining onlining = onlining_of(spec);
+  const Bytes most = most_on_base(memory.min, onlining);
+  if (memory.max <= most) return;
+  const std::uint64_t slot = memory.slot_size.value;
+  add(lines, "spec.guest.memorySlots.max",
+      to_string(memory.max) + " takes " + to_string(round_up(upkeep_of(memory.max - memory.min), mib)) +
+          " of page structs and page tables, which the kernel cannot keep in movable memory, and a base of " +
+          to_string(memory.min) + " holds up " + to_string(std::max(round_down(most, slot), memory.min)) + " at most; give that, or a min of " +
+          to_string(round_up(least_base(memory.max, onlining), slot)));
 }
 
 void check_ports(Lines& lines, const std::vector<Port>& ports) {
@@ -212,6 +228,7 @@ std::vector<std::string> violations(const VmSpec& spec) {
   Lines lines;
   check_cpus(lines, spec.cpu);
   check_memory(lines, spec.memory);
+  check_memory_ratio(lines, spec);
   check_guest(lines, spec);
   check_ports(lines, spec.ports);
   check_disks(lines, spec.disks);

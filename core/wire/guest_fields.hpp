@@ -30,6 +30,34 @@ void cpu_fields(auto& v, auto& s) {
   v.group("io", [&s](auto& pressure) { describe(pressure, s.io); });
 }
 
+void describe(auto& v, Like<MemoryZone> auto& z) {
+  v.plain("present", z.present);
+  v.plain("managed", z.managed);
+  v.plain("free", z.free);
+  v.plain("high", z.high);
+  v.plain("file", z.file);
+  v.plain("anonymous", z.anonymous);
+  v.plain("unevictable", z.unevictable);
+}
+
+void describe(auto& v, Like<MemoryLayout> auto& l) {
+  v.group("kernel", [&l](auto& zone) { describe(zone, l.kernel); });
+  v.group("movable", [&l](auto& zone) { describe(zone, l.movable); });
+  v.plain("pageTables", l.page_tables);
+  v.plain("kernelStacks", l.kernel_stacks);
+  v.plain("perCpu", l.per_cpu);
+  v.plain("floor", l.floor);
+}
+
+inline void layout_field(Reader& v, std::shared_ptr<const MemoryLayout>& layout) {
+  std::optional<MemoryLayout> told;
+  v.field("layout", told);
+  if (told) layout = std::make_shared<const MemoryLayout>(*told);
+}
+inline void layout_field(Writer& v, const std::shared_ptr<const MemoryLayout>& layout) {
+  if (layout) v.need("layout", *layout);
+}
+
 void memory_fields(auto& v, auto& s) {
   v.plain("memoryTotal", s.memory_total);
   v.plain("memoryAvailable", s.memory_available);
@@ -46,6 +74,7 @@ void memory_fields(auto& v, auto& s) {
   v.field("swappedIn", s.swapped_in);
   v.field("oomKills", s.oom_kills);
   v.field("workingSetPages", s.working_set_pages);
+  layout_field(v, s.layout);
 }
 
 void describe(auto& v, Like<GuestSample> auto& s) {

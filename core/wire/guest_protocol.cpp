@@ -1,5 +1,7 @@
 #include "core/wire/guest_protocol.hpp"
 
+#include <limits>
+
 #include "core/wire/common_fields.hpp"
 #include "core/wire/guest_fields.hpp"
 #include "core/wire/typed_message.hpp"
@@ -12,6 +14,11 @@ std::span<const Word<Stream>> words(Stream) {
   return table;
 }
 
+std::span<const Word<Told>> words(Told) {
+  static constexpr Word<Told> table[] = {{Told::news, "news"}, {Told::warning, "warning"}};
+  return table;
+}
+
 const char* type_of(const Hello*) { return "hello"; }
 const char* type_of(const SampleMessage*) { return "sample"; }
 const char* type_of(const WantMemory*) { return "wantMemory"; }
@@ -20,6 +27,8 @@ const char* type_of(const HealthNews*) { return "workloadHealth"; }
 const char* type_of(const SetCpus*) { return "setCpus"; }
 const char* type_of(const AskConsent*) { return "askConsent"; }
 const char* type_of(const TellGrown*) { return "tellGrown"; }
+const char* type_of(const AskClock*) { return "askClock"; }
+const char* type_of(const SetClock*) { return "setClock"; }
 const char* type_of(const Reply*) { return "reply"; }
 const char* type_of(const Exec*) { return "exec"; }
 const char* type_of(const StreamData*) { return "data"; }
@@ -80,6 +89,33 @@ void describe(auto& v, Like<TellGrown> auto& m) {
   v.field("revision", m.revision);
 }
 
+// Microseconds since 1970 fit in a double's 53 bits, which some readers have.
+void micros(Reader& v, const char* key, std::optional<Duration>& time) {
+  std::optional<std::int64_t> number;
+  v.field(key, number);
+  constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() / 1000;
+  if (number && (*number > most || *number < -most)) return v.fault(key, "is no time that there can be");
+  if (number) time = std::chrono::microseconds(*number);
+}
+void micros(Writer& v, const char* key, const std::optional<Duration>& time) {
+  if (time) v.need(key, static_cast<std::int64_t>(*time / std::chrono::microseconds(1)));
+}
+void need_micros(Reader& v, const char* key, Duration& time) {
+  std::optional<Duration> told;
+  micros(v, key, told);
+  if (!told) v.fault(key, "is missing");
+  time = told.value_or(Duration::zero());
+}
+void need_micros(Writer& v, const char* key, const Duration& time) { micros(v, key, std::optional(time)); }
+
+void describe(auto& v, Like<AskClock> auto& m) { v.need("id", m.id); }
+
+void describe(auto& v, Like<SetClock> auto& m) {
+  v.need("id", m.id);
+  need_micros(v, "behindUs", m.behind);
+  need_micros(v, "errorUs", m.error);
+}
+
 void describe(auto& v, Like<Reply> auto& m) {
   v.need("id", m.id);
   v.need("ok", m.ok);
@@ -87,6 +123,8 @@ void describe(auto& v, Like<Reply> auto& m) {
   v.field("floor", m.floor);
   v.field("cpusOnline", m.cpus_online);
   v.field("exitCode", m.exit_code);
+  micros(v, "clockUs", m.clock);
+  v.field("told", m.told);
 }
 
 void describe(auto& v, Like<Exec> auto& m) {

@@ -19,6 +19,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/model/instant.hpp"
 #include "core/model/metrics.hpp"
 #include "core/model/resources.hpp"
 #include "core/model/result.hpp"
@@ -104,6 +105,25 @@ struct TellGrown {
   friend bool operator==(const TellGrown&, const TellGrown&) = default;
 };
 
+// Host -> guest: what does your wall clock say? Answered by Reply with `clock`. {"type":"askClock","id":7}
+struct AskClock {
+  std::uint64_t id = 0;
+
+  friend bool operator==(const AskClock&, const AskClock&) = default;
+};
+
+// Host -> guest: so far is your clock behind the host's (ahead: negative), and so much may be wrong with that. Put it right
+// (decide/clock). Answered by Reply: ok, with why for what was done and `told` when people should hear of it.
+// {"type":"setClock","id":8,"behindUs":5120000,"errorUs":800}
+struct SetClock {
+  std::uint64_t id = 0;
+  Duration behind{}, error{};
+
+  friend bool operator==(const SetClock&, const SetClock&) = default;
+};
+
+enum class Told { news, warning };
+
 struct Reply {
   std::uint64_t id = 0;
   bool ok = false;
@@ -111,6 +131,8 @@ struct Reply {
   std::optional<Bytes> floor;           // of a refused consent: memory it could shrink to
   std::optional<std::uint32_t> cpus_online;
   std::optional<int> exit_code;         // of exec, 128 + signal as in a shell
+  std::optional<Duration> clock;        // of askClock: since 1970; microseconds on the wire
+  std::optional<Told> told;             // of setClock
 
   friend bool operator==(const Reply&, const Reply&) = default;
 };
@@ -200,7 +222,8 @@ struct UnknownMessage {
   friend bool operator==(const UnknownMessage&, const UnknownMessage&) = default;
 };
 
-using GuestMessage = std::variant<Hello, SampleMessage, WantMemory, WorkloadEnded, HealthNews, SetCpus, AskConsent, TellGrown, Reply,
+using GuestMessage = std::variant<Hello, SampleMessage, WantMemory, WorkloadEnded, HealthNews, SetCpus, AskConsent, TellGrown, AskClock,
+                                  SetClock, Reply,
                                   Exec, StreamData, Ack, Signal, PutFile, GetFile, Shutdown, Ping, LinkError, UnknownMessage>;
 
 Result<GuestMessage> decode_guest_message(std::string_view line);

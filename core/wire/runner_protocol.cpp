@@ -49,6 +49,8 @@ void describe(auto& v, Like<RunnerReport> auto& r) {
     health.field_or("state", r.health.state, Health::none);
     health.field("why", r.health.why);
   });
+  v.field("clockNews", r.clock_news);
+  v.field_or("clockWarning", r.clock_warning, false);
   v.field("guestFloor", r.guest_floor);
   v.field_or("migration", r.migration, MigrationReport{});
   v.field("incomingAddress", r.incoming_address);

@@ -44,6 +44,8 @@ struct RunnerReport {
   bool guest_connected = false;
   std::string guest_version;
   WorkloadHealth health;                // as the guest told last
+  std::string clock_news;               // how the guest's clock was put right last, if people should hear of it
+  bool clock_warning = false;           // it was set back
   std::optional<Bytes> guest_floor;     // from the last refused consent
   MigrationReport migration;
   std::string incoming_address;         // target: where to migrate to; empty until it listens

@@ -64,11 +64,12 @@ void describe(auto& v, Like<VmSpec> auto& s) {
   v.field_or("restartPolicy", s.restart_policy, RestartPolicy::always);
   v.need_group("guest", [&s](auto& guest) { guest_members(guest, s); });
   v.field_or("enableAcceleration", s.acceleration, true);
+  v.field_or("enableSSH", s.ssh, true);
   v.field("cpuScalingMode", s.cpu_scaling_mode);
   revision_at(v, "targetRevision", s.target_revision, s.target_revision_at);
   v.keep({"disks", "qmp", "qmpManual", "runnerPort", "affinity", "tolerations", "schedulerName", "serviceAccountName",
           "podResources", "imagePullSecrets", "targetArchitecture", "extraInitContainers", "initScript",
-          "extraNetwork", "service_links", "runnerImage", "enableSSH", "tls", "overcommit",
+          "extraNetwork", "service_links", "runnerImage", "tls", "overcommit",
           "enableNetworkMonitoring"});
 }
 

@@ -8,13 +8,16 @@
 #include "guest/init/network_up.hpp"
 #include "guest/kernel_cmdline.hpp"
 #include "guest/procfs.hpp"
+#include "guest/ssh_server.hpp"
 #include "guest/uevents.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace neonvm::guest;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  const ProcReading reading = read_proc({text, text, text, text, text, text, text});
+  const ProcReading reading = read_proc({text, text, text, text, text, text, text, text});
   (void)sample_between(read_proc({}), reading, std::chrono::seconds(1));
+  (void)public_key_in(std::string(text));
+  (void)check_authorized_key(std::string(text));
   (void)read_cgroup_anonymous(text);
   (void)parse_cpu_list(text);
   (void)parse_uevent(text);

@@ -171,6 +171,7 @@ TEST_CASE("a reader reads a proc tree, again and again") {
   proc.write("stat", stat_text + std::string(10'000, ' ') + "\nprocs_blocked 9\n");  // longer than the first buffer
   proc.write("meminfo", meminfo);
   proc.write("vmstat", vmstat);
+  proc.write("zoneinfo", "Node 0, zone Normal\n  pages free 7\n");
   proc.write("pressure/cpu", pressure);
   proc.write("pressure/io", pressure);
   ProcReader reader(proc.path());

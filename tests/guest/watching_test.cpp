@@ -21,6 +21,7 @@ class Proc {
     cpu_ticks(100);
     available(400);
     dir.write("vmstat", "workingset_refault_file 10\npswpin 0\noom_kill 0\n");
+    dir.write("zoneinfo", "Node 0, zone Normal\n  pages free 7\n");
     for (const char* resource : {"cpu", "memory", "io"}) stalled(resource, 0);
   }
   void available(std::uint64_t mebibytes) const {

@@ -85,6 +85,7 @@ void ScriptedGuest::answer(const wire::GuestMessage& message) {
     mine.session = "guest";
     mine.version = "test";
     mine.cpus_online = cpus_online;
+    if (knows_clock) mine.features = {"clock"};
     return send(mine);
   }
   if (const auto* order = std::get_if<wire::SetCpus>(&message)) {
@@ -104,6 +105,16 @@ void ScriptedGuest::answer(const wire::GuestMessage& message) {
     reply.id = news->id;
   } else if (const auto* ping = std::get_if<wire::Ping>(&message)) {
     reply.id = ping->id;
+  } else if (const auto* asked = std::get_if<wire::AskClock>(&message)) {
+    reply.id = asked->id;
+    reply.clock = std::chrono::system_clock::now().time_since_epoch() + clock_ahead.load();
+  } else if (const auto* set = std::get_if<wire::SetClock>(&message)) {
+    reply.id = set->id;
+    clock_ahead = clock_ahead.load() + set->behind;
+    reply.why = set->behind > Duration{} ? "set forward by so much" : "set back by so much";
+    if (std::chrono::abs(set->behind) > std::chrono::milliseconds(500)) {
+      reply.told = set->behind > Duration{} ? wire::Told::news : wire::Told::warning;
+    }
   } else if (const auto* off = std::get_if<wire::Shutdown>(&message)) {
     reply.id = off->id;
   } else {

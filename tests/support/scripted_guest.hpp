@@ -25,6 +25,8 @@ class ScriptedGuest {
   std::atomic<std::uint32_t> most_cpus{64};      // CPUs above never come online
   std::atomic<bool> silent{false};               // reads, answers nothing
   std::atomic<bool> refuses_shrink{false};       // with a floor of 1 GiB
+  std::atomic<bool> knows_clock{true};
+  std::atomic<Duration> clock_ahead{Duration{}}; // of the real one
 
   void send(const wire::GuestMessage& message);
   void drop_connection();                        // as after a migration or when the runner went

@@ -93,6 +93,21 @@ TEST_CASE("a slot is a multiple of 8 MiB") {
   }
 }
 
+TEST_CASE("a base that cannot describe the maximum is refused with the number") {
+  VmSpec spec = good();
+  spec.memory.max = Bytes{64 * gib};
+  CHECK(violations(spec).empty());  // the kernel keeps every fifth block for itself
+  spec.kernel_cmdline = "memhp_default_state=online_movable";
+  CHECK(only(spec) ==
+        "spec.guest.memorySlots.max: 64Gi takes 1143Mi of page structs and page tables, which the kernel cannot keep in movable "
+        "memory, and a base of 512Mi holds up 26880Mi at most; give that, or a min of 1280Mi");
+  spec.memory.max = Bytes{26880 * mib};
+  CHECK(violations(spec).empty());
+  spec.memory.max = Bytes{64 * gib};
+  spec.memory.min = spec.memory.use = Bytes{1280 * mib};
+  CHECK(violations(spec).empty());
+}
+
 TEST_CASE("ports are checked") {
   VmSpec spec = good();
   spec.ports = {{"", 0, 0, Protocol::tcp}};

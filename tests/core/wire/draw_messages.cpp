@@ -25,6 +25,16 @@ void draw_memory(GuestSample& s) {
   s.swap_free = maybe_size();
 }
 
+MemoryZone zone() { return {maybe_size(), maybe_size(), maybe_size(), maybe_size(), maybe_size(), maybe_size(), maybe_size()}; }
+
+std::shared_ptr<const MemoryLayout> layout() {
+  if (coin()) return nullptr;
+  return std::make_shared<const MemoryLayout>(
+      MemoryLayout{zone(), zone(), maybe_size(), maybe_size(), maybe_size(), maybe_size()});
+}
+
+Duration micros() { return std::chrono::microseconds(static_cast<std::int64_t>(below(1'000'000'000'000))); }
+
 RunnerReport report() {
   RunnerReport r;
   r.sequence = number();
@@ -44,6 +54,8 @@ RunnerReport report() {
   r.guest_connected = coin();
   r.guest_version = text();
   r.health = health();
+  r.clock_news = text();
+  r.clock_warning = coin();
   r.guest_floor = maybe(size);
   r.migration = migration_report();
   r.incoming_address = text();
@@ -74,6 +86,7 @@ GuestSample sample() {
   s.swapped_in = maybe_real();
   s.oom_kills = number();
   s.working_set_pages = list(real);
+  s.layout = layout();
   return s;
 }
 
@@ -87,7 +100,9 @@ GuestMessage guest_message() {
       [] { return SetCpus{number(), count(), revision()}; },
       [] { return AskConsent{number(), resources(), revision()}; },
       [] { return TellGrown{number(), resources(), revision()}; },
-      [] { return Reply{number(), coin(), text(), maybe(size), maybe(count), maybe(code)}; },
+      [] { return AskClock{number()}; },
+      [] { return SetClock{number(), micros(), micros()}; },
+      [] { return Reply{number(), coin(), text(), maybe(size), maybe(count), maybe(code), maybe(micros), maybe([] { return one_of(Told::warning); })}; },
       [] { return Exec{number(), list(text), texts(), coin(), small(), small()}; },
       [] { return StreamData{number(), one_of(Stream::file), raw(), coin()}; },
       [] { return Ack{number(), one_of(Stream::file), number()}; },

@@ -99,6 +99,7 @@ VmSpec vm_spec() {
   s.restart_policy = one_of(RestartPolicy::never);
   s.grace = whole_seconds();
   s.acceleration = coin();
+  s.ssh = coin();
   s.cpu_scaling_mode = maybe([] { return one_of(CpuScalingMode::qmp); });
   s.node_selector = texts();
   if (coin()) {
@@ -128,6 +129,8 @@ VmStatus vm_status() {
   s.guest_connected = coin();
   s.guest_version = text();
   s.health = health();
+  s.clock_news = text();
+  s.clock_warning = coin();
   s.accelerator = text();
   if (coin()) {
     s.current_revision = revision();

@@ -40,8 +40,8 @@ constexpr std::size_t members() {
 }  // namespace
 
 TEST_CASE("every member travels") {
-  CHECK(members<VmSpec>() == 22);
-  CHECK(members<VmStatus>() == 18);
+  CHECK(members<VmSpec>() == 23);
+  CHECK(members<VmStatus>() == 20);
   CHECK(members<Scaling>() == 7);
   CHECK(members<ScalingConfig>() == 10);
   CHECK(members<Disk>() == 9);
@@ -62,12 +62,14 @@ TEST_CASE("every member travels") {
   CHECK(members<RunnerStatus>() == 7);
   CHECK(members<Object>() == 14);
   CHECK(members<Event>() == 8);
-  CHECK(members<GuestSample>() == 28);
+  CHECK(members<GuestSample>() == 29);
   CHECK(members<Pressure>() == 4);
-  CHECK(members<RunnerReport>() == 23);
+  CHECK(members<MemoryZone>() == 7);
+  CHECK(members<MemoryLayout>() == 6);
+  CHECK(members<RunnerReport>() == 25);
   CHECK(members<RunnerReply>() == 6);
   CHECK(members<Hello>() == 6);
-  CHECK(members<Reply>() == 6);
+  CHECK(members<Reply>() == 8);
   CHECK(members<Exec>() == 6);
   CHECK(members<PermitRequest>() == 7);
 }

@@ -37,13 +37,22 @@ bool same_memory(const GuestSample& a, const GuestSample& b) {
          a.slab_reclaimable == b.slab_reclaimable && a.slab_unreclaimable == b.slab_unreclaimable &&
          a.swap_total == b.swap_total && a.swap_free == b.swap_free;
 }
+bool same(const MemoryZone& a, const MemoryZone& b) {
+  return a.present == b.present && a.managed == b.managed && a.free == b.free && a.high == b.high && a.file == b.file &&
+         a.anonymous == b.anonymous && a.unevictable == b.unevictable;
+}
+bool same_layout(const std::shared_ptr<const MemoryLayout>& a, const std::shared_ptr<const MemoryLayout>& b) {
+  if (!a || !b) return a == b;
+  return same(a->kernel, b->kernel) && same(a->movable, b->movable) && a->page_tables == b->page_tables &&
+         a->kernel_stacks == b->kernel_stacks && a->per_cpu == b->per_cpu && a->floor == b->floor;
+}
 bool same(const GuestSample& a, const GuestSample& b) {
   return same(a.interval, b.interval) && same(a.load1, b.load1) && same(a.load5, b.load5) &&
          same(a.load15, b.load15) && same(a.cpu_used, b.cpu_used) && same(a.cpu_stolen, b.cpu_stolen) &&
          same(a.runnable, b.runnable) && same(a.blocked, b.blocked) && a.online_cpus == b.online_cpus &&
          same(a.cpu, b.cpu) && same(a.memory, b.memory) && same(a.io, b.io) && same_memory(a, b) &&
          same(a.refaults, b.refaults) && same(a.swapped_in, b.swapped_in) && a.oom_kills == b.oom_kills &&
-         a.working_set_pages == b.working_set_pages;
+         a.working_set_pages == b.working_set_pages && same_layout(a.layout, b.layout);
 }
 
 bool same(const SampleMessage& a, const SampleMessage& b) { return same(a.sample, b.sample) && a.event == b.event; }

@@ -223,3 +223,38 @@ TEST_CASE("sizes and shapes beyond all bounds lead to the nearest that the machi
   shape.pluggable_memory = huge;
   CHECK(pluggable_for(shape, huge) == huge - shape.base_memory);
 }
+
+TEST_CASE("growth stops at what the guest's kernel can describe, and says so") {
+  const MachineShape shape = shape_with(CpuScalingMode::sysfs);
+  ResizeFacts facts = facts_at(shape, 1, Bytes{256 * mib});
+  facts.asked.memory = Bytes{2 * gib};
+  facts.memory_most = Bytes{1025 * mib};
+  facts.memory_most_why = "the kernel is full";
+  CHECK(orders_of(plan_resize(shape, facts, Instant{})) == "want memory 512Mi");
+  facts.plugged = facts.plugged_wish = Bytes{512 * mib};
+  const ResizePlan there = plan_resize(shape, facts, Instant{});
+  CHECK(there.orders.empty());
+  CHECK(there.settled());
+  CHECK(there.memory.actual == Bytes{gib});
+  CHECK(there.memory.why == "the kernel is full");
+
+  facts.memory_most = Bytes{512 * mib};  // what is there stays
+  CHECK(plan_resize(shape, facts, Instant{}).orders.empty());
+  facts.asked.memory = Bytes{768 * mib};  // and a shrink is not held up
+  CHECK(orders_of(plan_resize(shape, facts, Instant{})) == "want memory 256Mi");
+  facts.memory_most.reset();
+  facts.asked.memory = Bytes{2 * gib};
+  CHECK(orders_of(plan_resize(shape, facts, Instant{})) == "want memory 1536Mi");
+}
+
+TEST_CASE("a shrink that is stuck says what holds the memory") {
+  const MachineShape shape = shape_with(CpuScalingMode::sysfs);
+  ResizeFacts facts = facts_at(shape, 1, Bytes{512 * mib});
+  facts.asked.memory = Bytes{512 * mib};
+  facts.plugged_wish = Bytes{0};
+  facts.memory_held = "300Mi slab";
+  CHECK(plan_resize(shape, facts, Instant{}).memory.why ==
+        "0 wished, 512Mi plugged: the rest is in use in the guest; the guest holds 300Mi slab");
+  facts.memory_moving = true;
+  CHECK(plan_resize(shape, facts, Instant{}).memory.why.empty());
+}
