@@ -10,6 +10,7 @@
 #include "core/wire/guest_protocol.hpp"
 #include "guest/consent_desk.hpp"
 #include "guest/cpu_online.hpp"
+#include "guest/provisions.hpp"
 #include "guest/streams.hpp"
 
 namespace neonvm::guest {
@@ -19,6 +20,7 @@ struct RequestDoors {
   CpuOnline& cpus;
   ConsentDesk& desk;
   Streams& streams;
+  Provisions& provisions;
   std::function<void(const wire::GuestMessage&)> send;
   std::function<void()> power_off;          // after the reply was sent
   std::function<void()> look_at_memory;     // the size may have changed
@@ -39,6 +41,10 @@ class HostRequests {
   void operator()(const wire::StreamData& data) { doors_.streams.data(data); }
   void operator()(const wire::Ack& ack) { doors_.streams.acknowledged(ack); }
   void operator()(const wire::Signal& signal) { doors_.streams.signal(signal); }
+  void operator()(const wire::CheckFiles& question) { doors_.provisions.check_files(question, doors_.send); }
+  void operator()(const wire::PutFiles& order) { doors_.provisions.put_files(order, doors_.send); }
+  void operator()(const wire::SetSwap& order);
+  void operator()(const wire::SetQuota& order) { doors_.provisions.set_disk_quota(order, doors_.send); }
   void operator()(const wire::Shutdown& order);
   void operator()(const wire::Ping& ping);
   template <typename GuestsOwn>

@@ -68,6 +68,7 @@ class Monitor {
   MemoryBlocks memory_;
   HostLink link_;
   Streams streams_;
+  Provisions provisions_{loop_, streams_};
   HostRequests requests_;
   Sampler sampler_;
   MemoryWatch memory_watch_;
@@ -104,6 +105,7 @@ wire::Hello Monitor::hello() const {
   hello.cpus_online = online;
   hello.cpus_present = present;
   hello.features = {"cpus", "consent", "exec", "files"};
+  hello.features.emplace_back("provisions");
   if (pressure_.means() != PressureWatch::Means::none) hello.features.emplace_back("pressure");
   return hello;
 }
@@ -122,6 +124,7 @@ RequestDoors Monitor::request_doors() {
                       cpus_,
                       desk_,
                       streams_,
+                      provisions_,
                       [this](const wire::GuestMessage& message) { link_.send(message); },
                       [this] { power_off(); },
                       [this] { memory_watch_.look(); }};

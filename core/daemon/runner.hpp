@@ -14,6 +14,7 @@
 #include <set>
 #include <string>
 
+#include "core/daemon/files_push.hpp"
 #include "core/daemon/guest_link.hpp"
 #include "core/daemon/machine_hold.hpp"
 #include "core/decide/resize.hpp"
@@ -94,6 +95,12 @@ class Runner {
   void memory_stands(const Result<MemoryState>& state);
   [[nodiscard]] bool migrating() const;
 
+  // runner_swap.cpp
+  void want_swap(const wire::Swap& order, const Answer& answer);
+  void order_swap();
+  void note_swap(const GuestSample& sample);
+  void limit_disk(const wire::Quota& order, Answer answer);
+
   // runner_migrate.cpp
   void listen(const wire::Listen& order, Answer answer);
   void migrate_to(const wire::MigrateTo& order, Answer answer);
@@ -116,6 +123,8 @@ class Runner {
   Audience* audience_ = nullptr;
   std::unique_ptr<MachineHold> hold_;
   std::unique_ptr<GuestLink> guest_;
+  std::unique_ptr<FilesPush> files_;
+  bool swap_open_ = false, swap_again_ = false;  // an order is open; ... and another one waits for its answer
   wire::RunnerReport report_;
   std::vector<Port> forwards_;             // opened once the VM runs here
   std::string cause_;                      // what ended the machine, before `gone` comes

@@ -31,6 +31,8 @@ struct RunnerWord {
   bool guest_connected = false;
   std::string guest_version;
   WorkloadHealth health;
+  std::optional<MemoryState> swap;
+  std::vector<FilesState> files;
   MigrationReport migration;
   std::string incoming_address;
 };
