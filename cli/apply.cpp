@@ -4,7 +4,9 @@
 #include <sstream>
 
 #include "cli/commands_host.hpp"
+#include "cli/file_store.hpp"
 #include "cli/yaml.hpp"
+#include "core/wire/file_manifest.hpp"
 #include "core/wire/model_json.hpp"
 
 namespace neonvm::cli {
@@ -28,12 +30,24 @@ Result<std::string> read_text(const std::string& file) {
   return text.str();
 }
 
+struct Manifests {
+  std::vector<wire::FileManifest> files;   // before the VMs that may want them
+  std::vector<Object> objects;
+};
+
 // Everything is checked before anything is written.
-Result<std::vector<Object>> read_objects(const std::string& file, const std::string& text) {
+Result<Manifests> read_objects(const std::string& file, const std::string& text) {
   auto documents = yaml_documents(file, text);
   if (!documents) return documents.error();
-  std::vector<Object> objects;
+  Manifests all;
   for (const YamlDocument& document : *documents) {
+    auto files = wire::decode_file_manifest(document.json);
+    if (!files) return document.located(files.error());
+    if (*files) {
+      if (auto name = check_files_name((*files)->name); !name) return document.located(name.error().at("metadata.name"));
+      all.files.push_back(std::move(**files));
+      continue;
+    }
     auto object = wire::decode_object(document.json);
     if (!object) return document.located(object.error());
     if (auto name = check_name(object->name); !name) return document.located(name.error().at("metadata.name"));
@@ -44,12 +58,12 @@ Result<std::vector<Object>> read_objects(const std::string& file, const std::str
       if (!wrong.empty()) return document.located(Error{Code::invalid_argument, wrong.front()});
       wire::encode_vm_spec(*spec, *object);
     } else if (object->kind != Kind::migration) {
-      return Error{Code::invalid_argument, file + ": only VirtualMachine and VirtualMachineMigration can be applied"};
+      return Error{Code::invalid_argument, file + ": only VirtualMachine, VirtualMachineMigration, ConfigMap and Secret can be applied"};
     }
-    objects.push_back(std::move(*object));
+    all.objects.push_back(std::move(*object));
   }
-  if (objects.empty()) return Error{Code::invalid_argument, file + ": holds no object"};
-  return objects;
+  if (all.objects.empty() && all.files.empty()) return Error{Code::invalid_argument, file + ": holds no object"};
+  return all;
 }
 
 Status check_change(const Object& before, const Object& after) {
@@ -87,19 +101,35 @@ Result<std::string> apply_one(Orchestrator& store, const Object& wanted) {
   }
 }
 
+Status apply_files(Context& context, const std::vector<wire::FileManifest>& all) {
+  auto config = context.config();
+  if (!config) return config.error();
+  for (const wire::FileManifest& files : all) {
+    const FileStore store(**config, files.secret ? FileKind::secret : FileKind::config_map);
+    auto done = store.put(files.name, files.files);
+    if (!done) return done.error();
+    std::cout << (files.secret ? "secret " : "configmap ") << files.name << " " << *done << "\n";
+  }
+  return {};
+}
+
 Result<int> apply_file(Context& context, const ApplyOptions& options) {
   auto text = read_text(options.file);
   if (!text) return text.error();
-  auto objects = read_objects(options.file, *text);
-  if (!objects) return objects.error();
+  auto all = read_objects(options.file, *text);
+  if (!all) return all.error();
+  const std::vector<Object>& objects = all->objects;
   if (options.dry_run) {
-    for (const Object& object : *objects) std::cout << object.name << " is valid\n";
+    for (const wire::FileManifest& files : all->files) std::cout << files.name << " is valid\n";
+    for (const Object& object : objects) std::cout << object.name << " is valid\n";
     return 0;
   }
+  if (auto applied = apply_files(context, all->files); !applied) return applied.error();
+  if (objects.empty()) return 0;
   if (auto serving = context.need_serve(); !serving) return serving.error();
   auto orchestrator = context.orchestrator();
   if (!orchestrator) return orchestrator.error();
-  for (const Object& object : *objects) {
+  for (const Object& object : objects) {
     auto done = apply_one(**orchestrator, object);
     if (!done) return done.error();
     std::cout << object.name << " " << *done << "\n";

@@ -6,6 +6,7 @@
 #include "cli/vm_live.hpp"
 #include "core/decide/memory_plan.hpp"
 #include "core/wire/description.hpp"
+#include "cli/runner_request.hpp"
 
 namespace neonvm::cli {
 
@@ -34,6 +35,34 @@ void print_sizes(const VmView& vm) {
     const auto reached = vm.status.current_revision.value_or(Revision{}).value;
     line("Revision", std::to_string(vm.spec.target_revision->value) +
                          (reached == vm.spec.target_revision->value ? ", reached" : ", reached " + std::to_string(reached)));
+  }
+}
+
+std::string disk_text(const Disk& disk) {
+  const std::string how = std::string(disk.read_only ? ", read-only" : "") + (disk.quotas ? ", with quota" : "") + (disk.discard ? ", discard" : "");
+  switch (disk.source) {
+    case DiskSource::empty: return human(disk.size) + " at " + disk.mount_path + how;
+    case DiskSource::image: return disk.reference + " at " + disk.mount_path + how;
+    case DiskSource::tmpfs: return human(disk.size) + " of memory at " + disk.mount_path;
+    case DiskSource::config_map: return "configmap " + disk.reference + " at " + disk.mount_path;
+    case DiskSource::secret: return "secret " + disk.reference + " at " + disk.mount_path;
+  }
+  return "";
+}
+
+void print_disks(const VmView& vm) {
+  if (vm.status.swap) {
+    const MemoryState& swap = *vm.status.swap;
+    std::string used;
+    if (const auto report = runner_report(vm.status.endpoint, std::chrono::seconds(1))) used = ", " + human(report->swap_used) + " of it used";
+    line("Swap", "has " + human(swap.actual) + ", asked " + human(swap.asked) + used + settled_text(swap.settled, swap.why));
+  }
+  for (const Disk& disk : vm.spec.disks) {
+    std::string state;
+    for (const FilesState& files : vm.status.files) {
+      if (files.name == disk.name) state = files.why.empty() ? " — as on the host" : " — behind: " + files.why;
+    }
+    line("Disk", disk.name + ": " + disk_text(disk) + state);
   }
 }
 
@@ -103,6 +132,7 @@ Result<int> describe_vm(Context& context, const std::string& name) {
   for (const Port& port : vm->spec.ports) {
     if (port.host != 0) line("Port", "127.0.0.1:" + std::to_string(port.host) + " -> " + std::to_string(port.guest));
   }
+  print_disks(*vm);
   line("Accelerator", vm->status.accelerator);
   line("Runner", vm->status.runner);
   line("Migration", vm->status.migration);

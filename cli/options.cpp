@@ -34,7 +34,7 @@ class Recorder : public Options {
   void list(const std::string& names, std::vector<std::string>& values, const std::string& placeholder,
             const std::string& help) override {
     note(names, placeholder, help);
-    if (app_) app_->add_option(names, values, help)->type_name(placeholder)->expected(1)->take_all();
+    if (app_) app_->add_option(names, values, help)->type_name(placeholder)->expected(1)->allow_extra_args(false)->take_all();
   }
   void number(const std::string& names, std::int64_t& value, std::int64_t least, std::int64_t most,
               const std::string& placeholder, const std::string& help) override {

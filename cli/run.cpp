@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "cli/commands_host.hpp"
+#include "cli/disk_options.hpp"
 #include "cli/image_steps.hpp"
 #include "cli/policy_option.hpp"
 #include "cli/vm_view.hpp"
@@ -18,6 +19,7 @@ struct RunOptions {
   std::string name, cpus = "1", memory = "512Mi", image, policy, restart = "always", kernel, cmdline, wait = "2m";
   std::string cpu_mode;
   std::vector<std::string> ports, env, labels, shadows, command;
+  DiskOptions disks;
   bool no_wait = false, fixed = false, may_migrate = false;
 };
 
@@ -141,6 +143,7 @@ Result<Object> object_from(Context& context, const RunOptions& options) {
   if (auto read = read_sizes(options, spec); !read) return read.error();
   if (auto read = read_image(context, options.image, spec); !read) return read.error();
   if (auto read = read_lists(options, spec, object); !read) return read.error();
+  if (auto read = read_disk_options(options.disks, spec); !read) return read.error();
   if (auto read = read_policy(context, options, spec, object); !read) return read.error();
   spec.scaling.may_migrate = options.may_migrate;
   spec.kernel = options.kernel;
@@ -252,6 +255,12 @@ Command run_command() {
             o.list("-p,--publish", options->ports, "HOST:GUEST", "Open a port of this host for one of the VM, may repeat");
             o.list("-e,--env", options->env, "KEY=VALUE", "Environment of the command, may repeat");
             o.list("-l,--label", options->labels, "KEY=VALUE", "Label, may repeat");
+            o.list("--disk", options->disks.disks, "NAME=SIZE:/path", "A disk of its own (,ro ,discard ,quota), or NAME=FILE:/path, may repeat");
+            o.list("--tmpfs", options->disks.tmpfs, "SIZE:/path", "A folder in memory, may repeat");
+            o.list("--configmap", options->disks.configmaps, "SOURCE:/path", "Files of a configmap, or NAME=FOLDER:/path; changes follow (,once ,optional ,mode=0644)");
+            o.list("--secret", options->disks.secrets, "SOURCE:/path", "The same of a secret (neonvm secret); never on a disk of the guest");
+            o.text("--swap", options->disks.swap, "SIZE", "Swap; neonvm scale changes it later");
+            o.list("--sysctl", options->disks.sysctl, "NAME=VALUE", "Kernel setting of the guest, may repeat");
             o.text("--policy", options->policy, "NAME[,KEY=VALUE…]", "Scaling policy: a plugin's name or the path of a .so");
             o.list("--shadow", options->shadows, "NAME[,KEY=VALUE…]", "Policy to run beside it without effect, may repeat");
             o.flag("--fixed", options->fixed, "Do not scale by itself");
@@ -264,6 +273,7 @@ Command run_command() {
             o.text("--wait", options->wait, "TIME", "How long to wait until it runs");
             o.rest("command", options->command, "Command that the guest runs, after --");
             o.example("neonvm run web --cpus 0.5..4 --memory 512Mi..4Gi -p 8080:80");
+            o.example("neonvm run db --disk data=10Gi:/data,quota --secret db:/run/db --swap 1Gi");
             o.example("neonvm run db --image debian.qcow2 --policy ./mine.so");
             return [options](Context& context) { return run_vm(context, *options); };
           }};

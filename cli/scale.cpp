@@ -3,6 +3,7 @@
 
 #include "cli/commands_host.hpp"
 #include "cli/policy_option.hpp"
+#include "cli/scale_swap.hpp"
 #include "cli/output.hpp"
 
 namespace neonvm::cli {
@@ -10,7 +11,7 @@ namespace neonvm::cli {
 namespace {
 
 struct ScaleOptions {
-  std::string name, cpus, memory, policy, wait = "30s";
+  std::string name, cpus, memory, swap, policy, wait = "30s";
   std::vector<std::string> shadows;
   bool automatic = false, no_wait = false;
 };
@@ -98,9 +99,15 @@ Result<int> scale_vm(Context& context, const ScaleOptions& options) {
   const bool sized = !options.cpus.empty() || !options.memory.empty();
   if (!options.shadows.empty() && !sized && !options.automatic) return change_shadows(context, options);
   if (!options.shadows.empty()) return Error{Code::invalid_argument, "--shadow goes without --cpus, --memory and --auto"};
+  if (!options.swap.empty()) {
+    auto limit = parse_duration("--wait", options.wait);
+    if (!limit) return limit.error();
+    auto done = scale_swap(context, {options.name, options.swap, *limit, options.no_wait});
+    if (!done || (!sized && !options.automatic)) return done;
+  }
   if (sized == options.automatic) {
     return Error{Code::invalid_argument, sized ? "--auto goes without --cpus and --memory"
-                                               : "nothing to do; give --cpus, --memory, --auto or --shadow"};
+                                               : "nothing to do; give --cpus, --memory, --swap, --auto or --shadow"};
   }
   auto limit = parse_duration("--wait", options.wait);
   if (!limit) return limit.error();
@@ -138,12 +145,14 @@ Command scale_command() {
             o.positional("name", options->name, "vm", "Name of the VM");
             o.text("--cpus", options->cpus, "CPUS", "CPUs from now on; turns scaling by itself off");
             o.text("--memory,-m", options->memory, "SIZE", "Memory from now on; turns scaling by itself off");
+            o.text("--swap", options->swap, "SIZE", "Swap from now on, moved while it is in use; 0: none");
             o.flag("--auto", options->automatic, "Scale by itself again");
             o.text("--policy", options->policy, "NAME[,KEY=VALUE…]", "With --auto: by this policy");
             o.list("--shadow", options->shadows, "NAME[,KEY=VALUE…]", "Policies to run beside it without effect; none: no more");
             o.flag("--no-wait", options->no_wait, "Return at once");
             o.text("--wait", options->wait, "TIME", "How long to wait for the size");
             o.example("neonvm scale web --cpus 2 --memory 1Gi");
+            o.example("neonvm scale web --swap 2Gi");
             o.example("neonvm scale web --auto");
             return [options](Context& context) { return scale_vm(context, *options); };
           }};

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <set>
 
+#include "cli/file_store.hpp"
 #include "cli/commands_host.hpp"
 #include "core/daemon/agent.hpp"
 #include "core/daemon/controller.hpp"
@@ -49,6 +50,8 @@ daemon::ControllerSettings controller_settings(Context& context, const Config& c
   settings.machine.cmdline = config.guest_cmdline;
   settings.machine.machine_type = config.machine_type;
   settings.machine.egress = config.egress;
+  settings.machine.configs = files_folder(config, FileKind::config_map);
+  settings.machine.secrets = files_folder(config, FileKind::secret);
   return settings;
 }
 

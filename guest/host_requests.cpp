@@ -72,6 +72,12 @@ void HostRequests::operator()(const wire::SetClock& order) {
   doors_.send(reply);
 }
 
+void HostRequests::operator()(const wire::SetSwap& order) {
+  doors_.provisions.set_swap(order, [this, session = session_](const wire::Reply& reply) {
+    if (session == session_) doors_.send(reply);
+  });
+}
+
 void HostRequests::operator()(const wire::Shutdown& order) {
   runtime::log_info(room, "power off");
   doors_.send(consent_to(order.id));

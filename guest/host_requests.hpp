@@ -11,6 +11,7 @@
 #include "guest/clock_keeper.hpp"
 #include "guest/consent_desk.hpp"
 #include "guest/cpu_online.hpp"
+#include "guest/provisions.hpp"
 #include "guest/streams.hpp"
 
 namespace neonvm::guest {
@@ -21,6 +22,7 @@ struct RequestDoors {
   ConsentDesk& desk;
   Streams& streams;
   ClockKeeper* clock;                       // null: the guest keeps its clock by itself
+  Provisions& provisions;
   std::function<void(const wire::GuestMessage&)> send;
   std::function<void()> power_off;          // after the reply was sent
   std::function<void()> look_at_memory;     // the size may have changed
@@ -43,6 +45,10 @@ class HostRequests {
   void operator()(const wire::StreamData& data) { doors_.streams.data(data); }
   void operator()(const wire::Ack& ack) { doors_.streams.acknowledged(ack); }
   void operator()(const wire::Signal& signal) { doors_.streams.signal(signal); }
+  void operator()(const wire::CheckFiles& question) { doors_.provisions.check_files(question, doors_.send); }
+  void operator()(const wire::PutFiles& order) { doors_.provisions.put_files(order, doors_.send); }
+  void operator()(const wire::SetSwap& order);
+  void operator()(const wire::SetQuota& order) { doors_.provisions.set_disk_quota(order, doors_.send); }
   void operator()(const wire::Shutdown& order);
   void operator()(const wire::Ping& ping);
   template <typename GuestsOwn>

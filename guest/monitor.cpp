@@ -73,6 +73,7 @@ class Monitor {
   MemoryBlocks memory_;
   HostLink link_;
   Streams streams_;
+  Provisions provisions_{loop_, streams_};
   HostRequests requests_;
   Sampler sampler_;
   MemoryWatch memory_watch_;
@@ -111,6 +112,7 @@ wire::Hello Monitor::hello() const {
   hello.cpus_present = present;
   hello.features = {"cpus", "consent", "exec", "files"};
   if (clock_) hello.features.emplace_back("clock");
+  hello.features.emplace_back("provisions");
   if (pressure_.means() != PressureWatch::Means::none) hello.features.emplace_back("pressure");
   return hello;
 }
@@ -130,6 +132,7 @@ RequestDoors Monitor::request_doors() {
                       desk_,
                       streams_,
                       clock_.get(),
+                      provisions_,
                       [this](const wire::GuestMessage& message) { link_.send(message); },
                       [this] { power_off(); },
                       [this] { memory_watch_.look(); }};

@@ -4,6 +4,7 @@
 
 #include "guest/exec_stream.hpp"
 #include "guest/file_stream.hpp"
+#include "guest/files_stream.hpp"
 
 namespace neonvm::guest {
 
@@ -55,6 +56,11 @@ void Streams::get(const wire::GetFile& order) {
   GetStream& begun = *stream;
   streams_[order.id] = std::move(stream);
   begun.start();
+}
+
+void Streams::put_files(const wire::PutFiles& order, const std::string& folder, FileOwner owner) {
+  if (!admits(order.id)) return;
+  streams_[order.id] = std::make_unique<FilesStream>(loop_, order, folder, owner, exits_of(order.id));
 }
 
 HostStream* Streams::find(std::uint64_t id) {

@@ -12,6 +12,7 @@
 
 #include "core/runtime/loop.hpp"
 #include "core/wire/guest_protocol.hpp"
+#include "guest/file_generations.hpp"
 #include "guest/host_stream.hpp"
 
 namespace neonvm::guest {
@@ -26,6 +27,7 @@ class Streams {
   void exec(const wire::Exec& order);
   void put(const wire::PutFile& order);
   void get(const wire::GetFile& order);
+  void put_files(const wire::PutFiles& order, const std::string& folder, FileOwner owner);
   void data(const wire::StreamData& data);
   void acknowledged(const wire::Ack& ack);
   void signal(const wire::Signal& signal);

@@ -47,6 +47,15 @@ Status make_missing_disks(Hypervisor& hypervisor, const MachineSpec& machine, De
   return {};
 }
 
+// A workload that would miss its files is not started; a target takes over what the guest has already.
+Status have_files(const MachineSpec& machine) {
+  for (const MachineFiles& files : machine.files) {
+    if (machine.incoming) return {};
+    if (auto read = read_source(files); !read) return read.error().at("disk " + files.name);
+  }
+  return {};
+}
+
 using Had = std::pair<bool, Result<std::unique_ptr<Machine>>>;
 
 Had attach_or_start(Hypervisor& hypervisor, const MachineSpec& machine, bool attach_only, Duration limit) {
@@ -55,6 +64,7 @@ Had attach_or_start(Hypervisor& hypervisor, const MachineSpec& machine, bool att
   if (attached.ok() || attached.error().code != Code::not_found) return {true, std::move(attached)};
   if (attach_only) return {false, Error{Code::not_found, "the QEMU of a runner that vanished is gone too"}};
   if (auto disks = make_missing_disks(hypervisor, machine, deadline); !disks) return {false, disks.error()};
+  if (auto files = have_files(machine); !files) return {false, files.error()};
   return {false, hypervisor.start(machine, deadline)};
 }
 
@@ -91,7 +101,7 @@ Runner::Runner(runtime::Loop& loop, Hypervisor& hypervisor, RunnerSettings setti
     changed();
   };
   callbacks.data = [this](const wire::StreamData& data) { if (audience_) audience_->guest_data(data); };
-  callbacks.ack = [this](const wire::Ack& ack) { if (audience_) audience_->guest_ack(ack); };
+  callbacks.ack = [this](const wire::Ack& ack) { if (!files_->acknowledged(ack) && audience_) audience_->guest_ack(ack); };
   guest_ = std::make_unique<GuestLink>(loop_, settings_.machine.guest_socket, std::move(callbacks));
   keep_clock();
 }
@@ -110,6 +120,12 @@ void Runner::keep_clock() {
     changed();
   };
   clock_ = std::make_unique<GuestClock>(loop_, *guest_, std::move(callbacks));
+  files_ = std::make_unique<FilesPush>(loop_, *guest_, settings_.machine.files, [this] {
+    report_.files = files_->states();
+    changed();
+  });
+  report_.files = files_->states();
+  if (!settings_.machine.guest.swap_disk.empty()) report_.swap = MemoryState{settings_.machine.guest.swap, {}, true, ""};
 }
 
 Runner::~Runner() = default;
@@ -255,6 +271,7 @@ void Runner::guest_came(const wire::Hello& hello) {
   facts_.guest_connected = true;
   note_online(hello.cpus_online);
   clock_->check();
+  files_->guest_came();
   drive();
 }
 
@@ -274,6 +291,7 @@ void Runner::guest_went(const std::string& why) {
   memory_plan_.reset();
   clock_->stop();
   facts_.memory_most.reset();
+  files_->guest_went();
   log_warning("runner", "the guest does not answer any more", {{"vm", report_.vm}, {"why", why}});
   if (audience_) audience_->guest_gone();
   drive();
@@ -283,6 +301,7 @@ void Runner::guest_sampled(wire::SampleMessage message) {
   // While an order is open its answer says it better: this sample may be older.
   if (message.sample.online_cpus > 0 && !facts_.online.open) note_online(message.sample.online_cpus);
   plan_memory(message.sample);
+  note_swap(message.sample);
   if (audience_) audience_->sample({std::move(message.sample), std::move(message.event)});
 }
 
@@ -303,6 +322,8 @@ void Runner::request(const wire::RunnerBody& body, Answer answer) {
   if (const auto* order = std::get_if<wire::Resize>(&body)) return resize(*order, answer);
   if (const auto* order = std::get_if<wire::Consent>(&body)) return ask_consent(*order, std::move(answer));
   if (const auto* order = std::get_if<wire::Grown>(&body)) return tell_grown(*order, std::move(answer));
+  if (const auto* order = std::get_if<wire::Swap>(&body)) return want_swap(*order, answer);
+  if (const auto* order = std::get_if<wire::Quota>(&body)) return limit_disk(*order, std::move(answer));
   if (const auto* order = std::get_if<wire::Listen>(&body)) return listen(*order, std::move(answer));
   if (const auto* order = std::get_if<wire::MigrateTo>(&body)) return migrate_to(*order, std::move(answer));
   if (std::get_if<wire::CancelMigration>(&body)) return cancel_migration(std::move(answer));

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "core/daemon/guest_clock.hpp"
+#include "core/daemon/files_push.hpp"
 #include "core/daemon/guest_link.hpp"
 #include "core/daemon/machine_hold.hpp"
 #include "core/decide/memory_plan.hpp"
@@ -100,6 +101,12 @@ class Runner {
   void plan_memory(const GuestSample& sample);
   [[nodiscard]] bool migrating() const;
 
+  // runner_swap.cpp
+  void want_swap(const wire::Swap& order, const Answer& answer);
+  void order_swap();
+  void note_swap(const GuestSample& sample);
+  void limit_disk(const wire::Quota& order, Answer answer);
+
   // runner_migrate.cpp
   void listen(const wire::Listen& order, Answer answer);
   void migrate_to(const wire::MigrateTo& order, Answer answer);
@@ -123,6 +130,8 @@ class Runner {
   std::unique_ptr<MachineHold> hold_;
   std::unique_ptr<GuestLink> guest_;
   std::unique_ptr<GuestClock> clock_;
+  std::unique_ptr<FilesPush> files_;
+  bool swap_open_ = false, swap_again_ = false;  // an order is open; ... and another one waits for its answer
   wire::RunnerReport report_;
   std::vector<Port> forwards_;             // opened once the VM runs here
   std::string cause_;                      // what ended the machine, before `gone` comes

@@ -139,6 +139,7 @@ class VmKeeper {
   void ask_permit(const PassPtr& pass, const Resources& wanted);
   void permit_came(const Result<wire::PermitResponse>& answer, const Resources& wanted);
   void order_size(const PassPtr& pass, const Resources& size);
+  void order_swap(const PassPtr& pass, const decide::RunnerWord& word);
 
   ControllerTools tools_;
   const std::string name_;
@@ -156,7 +157,7 @@ class VmKeeper {
   std::string permit_runner_;                  // whom the permit below is for
   std::optional<Resources> permit_, permit_wanted_;
   std::optional<Instant> permit_due_;          // not asked again before, unless something else is wanted
-  bool permit_open_ = false, size_open_ = false;
+  bool permit_open_ = false, size_open_ = false, swap_open_ = false;
   std::optional<Instant> size_due_;
   std::optional<wire::Resize> size_ordered_;
 };

@@ -46,6 +46,8 @@ RunnerWord word_from(const wire::RunnerReport& report) {
   word.health = report.health;
   word.clock_news = report.clock_news;
   word.clock_warning = report.clock_warning;
+  word.swap = report.swap;
+  word.files = report.files;
   word.migration = report.migration;
   word.incoming_address = report.incoming_address;
   return word;

@@ -36,6 +36,7 @@ void VmKeeper::keep_size(const PassPtr& pass) {
   const bool there = runner != nullptr && decide::is_running(*runner) && runner->word->fresh && !runner->deleting;
   if (!there || moving || pass->spec.stopped || pass->vm->deleting) return finish();
   const decide::RunnerWord& word = *runner->word;
+  order_swap(pass, word);
   Resources size = pass->spec.use();
   size_why_.clear();
   if (!pass->spec.scaling.enabled) {
@@ -59,6 +60,21 @@ void VmKeeper::keep_size(const PassPtr& pass) {
   const bool same = word.cpu.asked == size.cpu && word.memory.asked == size.memory && word.revision == revision;
   if (!same && !size_open_) order_size(pass, size);
   finish();
+}
+
+void VmKeeper::order_swap(const PassPtr& pass, const decide::RunnerWord& word) {
+  const Bytes wanted = pass->spec.swap.value_or(Bytes{});
+  const auto link = links_.find(pass->status.runner);
+  if (!word.swap || word.swap->asked == wanted || swap_open_) return;
+  if (link == links_.end() || !link->second.link || !link->second.link->is_connected()) return;
+  runtime::log_info("controller", "ordering swap", {{"vm", name_}, {"size", to_string(wanted)}});
+  swap_open_ = true;
+  link->second.link->request(wire::Swap{wanted}, tools_.settings.order_limit, [this, weak = std::weak_ptr(alive_)](const Result<wire::RunnerReply>& reply) {
+    if (weak.expired()) return;
+    swap_open_ = false;
+    if (reply && reply->ok) return;
+    runtime::log_warning("controller", "a runner did not take a size of swap", {{"vm", name_}, {"why", reply ? reply->why : reply.error().message}});
+  });
 }
 
 void VmKeeper::ask_permit(const PassPtr& pass, const Resources& wanted) {

@@ -33,6 +33,8 @@ struct RunnerWord {
   WorkloadHealth health;
   std::string clock_news;
   bool clock_warning = false;
+  std::optional<MemoryState> swap;
+  std::vector<FilesState> files;
   MigrationReport migration;
   std::string incoming_address;
 };

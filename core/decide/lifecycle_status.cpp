@@ -24,6 +24,17 @@ bool has_size(const VmStatus& status, const VmSpec& spec) {
          status.memory.actual == spec.memory.use;
 }
 
+// One whose machine has no disk for it gets it with its next one.
+void observe_swap(const RunnerWord& word, const LifecycleFacts& facts, VmStatus& status) {
+  const Bytes asked = facts.spec.swap.value_or(Bytes{});
+  status.swap = word.swap;
+  if (!word.swap && asked.value != 0) status.swap = MemoryState{asked, {}, true, "from its next start on; this one has no disk for swap"};
+  if (!word.swap || word.swap->asked == asked) return;
+  status.swap->asked = asked;
+  status.swap->settled = false;
+  status.swap->why.clear();
+}
+
 void observe_revision(const RunnerWord& word, const LifecycleFacts& facts, VmStatus& status) {
   const auto& target = facts.spec.target_revision;
   if (!target || word.revision != *target || !has_size(status, facts.spec)) return;
@@ -111,6 +122,8 @@ void observe(const RunnerFacts& runner, const LifecycleFacts& facts, VmStatus& s
     status.clock_news = word.clock_news;
     status.clock_warning = word.clock_warning;
   }
+  status.files = word.files;
+  observe_swap(word, facts, status);
   status.accelerator = word.accelerator;
   status.phase = phase_of(word, facts, status);
   status.why = why_of(runner);
@@ -128,6 +141,8 @@ void clear_runner(VmStatus& status) {
   status.cpu.settled = status.memory.settled = true;
   status.cpu.why.clear();
   status.memory.why.clear();
+  status.swap.reset();
+  status.files.clear();
   status.guest_connected = false;
   status.health = {};
   status.accelerator.clear();

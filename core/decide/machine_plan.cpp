@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdio>
 
+#include "core/decide/guest_planning.hpp"
+
 namespace neonvm::decide {
 namespace {
 
@@ -117,28 +119,6 @@ MachineDisk root_disk(const VmSpec& spec, const std::string& directory) {
   return disk;
 }
 
-Status plan_disks(const VmSpec& spec, const std::string& directory, MachineSpec& machine) {
-  if (!spec.root_image.empty()) machine.disks.push_back(root_disk(spec, directory));
-  std::size_t index = 0;
-  for (const Disk& disk : spec.disks) {
-    const std::string field = "spec.disks." + disk.name;
-    if (disk.source == DiskSource::tmpfs) continue;  // in the guest's memory
-    if (disk.source != DiskSource::empty && disk.source != DiskSource::image) {
-      return Error{Code::unsupported, field + ": ConfigMaps and Secrets are a cluster's; at a desk give emptyDisk or an image"};
-    }
-    MachineDisk planned;
-    planned.id = "d" + std::to_string(index++);
-    planned.read_only = disk.read_only;
-    planned.discard = disk.discard;
-    planned.format = "qcow2";
-    planned.path = directory + "/" + disk.name + ".qcow2";
-    if (disk.source == DiskSource::image) planned.backing = disk.reference;
-    planned.size = disk.size;
-    machine.disks.push_back(std::move(planned));
-  }
-  return {};
-}
-
 }  // namespace
 
 std::string mac_of(std::string_view text) {
@@ -169,7 +149,8 @@ Result<MachineSpec> plan_machine(const VmSpec& spec, const Object& vm, const std
   if (!spec.acceleration) machine.accelerator = Accelerator::tcg;
   plan_size(spec, machine);
   if (auto planned = plan_boot(spec, defaults, machine); !planned) return planned.error();
-  if (auto planned = plan_disks(spec, directory, machine); !planned) return planned.error();
+  if (!spec.root_image.empty()) machine.disks.push_back(root_disk(spec, directory));
+  if (auto planned = plan_guest(spec, directory, defaults, machine); !planned) return planned.error();
   MachineNetwork network;
   network.mac = mac_of(vm.uid);
   network.restrict_egress = !defaults.egress;

@@ -20,6 +20,7 @@ struct MachineDefaults {
   std::string kernel_why;          // why it is empty, with the next step
   std::string cmdline;             // appended to every VM's
   std::string machine_type;        // empty: the hypervisor's own choice
+  std::string configs, secrets;    // folders in which a ConfigMap or Secret is one; empty: there are none here
   bool egress = false;             // user networking may reach beyond this machine's forwards
 };
 
@@ -28,7 +29,8 @@ struct MachineDefaults {
 // Sizes: every CPU slot up to cpus.max exists; with sysfs all are filled and the kernel brings up those of cpus.use, with
 // qmp those of cpus.use are filled. Base memory is memory.min, the rest up to memory.max is pluggable, plugged up to
 // memory.use at once. An image is never written to: the root disk is a qcow2 of the VM's own over it. It is booted by
-// the default guest's kernel as root=, or by its own boot loader when the spec's kernel is "firmware".
+// the default guest's kernel as root=, or by its own boot loader when the spec's kernel is "firmware". Disks, tmpfs, files,
+// swap and sysctl are the guest plan's, for whichever init reads it.
 Result<MachineSpec> plan_machine(const VmSpec& spec, const Object& vm, const std::string& directory,
                                  const MachineDefaults& defaults);
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/model/guest_plan.hpp"
 #include "core/model/resources.hpp"
 #include "core/model/vm.hpp"
 
@@ -42,6 +43,19 @@ struct MachineNetwork {
   friend bool operator==(const MachineNetwork&, const MachineNetwork&) = default;
 };
 
+// Files of the host that the runner keeps the same in the guest. A folder gives all its files, a file itself.
+struct MachineFiles {
+  std::string name;               // of the guest plan's mount
+  std::string source;             // absolute path on the host
+  bool secret = false;
+  bool optional = false;          // need not be there
+  bool watch = false;             // changes follow; without, what was there at the start stays
+  std::uint32_t mode = 0644;      // of files that `items` gives no mode
+  std::vector<FileItem> items;    // empty: all
+
+  friend bool operator==(const MachineFiles&, const MachineFiles&) = default;
+};
+
 struct MachineSpec {
   std::string name;               // VM name, for process titles and logs
   std::string uuid;               // SMBIOS uuid
@@ -63,6 +77,8 @@ struct MachineSpec {
   std::string kernel, initrd, cmdline;  // empty kernel: boot from the root disk's firmware
   std::vector<MachineDisk> disks;
   std::vector<MachineNetwork> networks;
+  GuestPlan guest;                // for the guest's init
+  std::vector<MachineFiles> files;
   std::string guest_socket;       // host end of the virtio-serial port "tech.neon.guest.0"
   std::string console_socket;     // host end of the guest's console
   std::string console_log;        // everything that the console prints is appended here

@@ -55,6 +55,14 @@ struct EnvVar {
 
 enum class DiskSource { empty, config_map, secret, tmpfs, image };
 
+// One key of a ConfigMap or Secret and where it is to be in the folder.
+struct FileItem {
+  std::string key, path;
+  std::optional<std::uint32_t> mode;
+
+  friend bool operator==(const FileItem&, const FileItem&) = default;
+};
+
 struct Disk {
   std::string name;        // at most 32 characters, unique, none of upstream's reserved names
   std::string mount_path;
@@ -64,7 +72,10 @@ struct Disk {
   Bytes size;              // empty, tmpfs
   bool discard = false;
   bool quotas = false;
-  std::string reference;   // name of the ConfigMap or Secret; path of the image
+  std::string reference;   // name of the ConfigMap or Secret, or at the desk a path of the host; path of the image
+  std::vector<FileItem> items;               // configMap, secret: only these; empty: all
+  bool optional = false;                     // configMap, secret: need not be there
+  std::optional<std::uint32_t> default_mode; // configMap, secret
 
   friend bool operator==(const Disk&, const Disk&) = default;
 };
@@ -114,6 +125,10 @@ struct VmSpec {
 
 // Every violation, each "spec.guest.cpus.min: 0.01 is below 0.05; give 0.05 to 512". Empty: valid.
 std::vector<std::string> violations(const VmSpec& spec);
+// Those of spec.disks alone.
+std::vector<std::string> disk_violations(const std::vector<Disk>& disks);
+// "/data//x/" and "/data/./x" are one place; empty: no absolute path, or one with "..".
+std::string plain_path(std::string_view path);
 // What may not change on an update, each named by its field. Empty: allowed.
 std::vector<std::string> forbidden_changes(const VmSpec& before, const VmSpec& after);
 
@@ -138,6 +153,13 @@ struct MemoryState {
   std::string why;
 
   friend bool operator==(const MemoryState&, const MemoryState&) = default;
+};
+
+// Of one configMap or secret disk. why: empty when the guest has what the host has.
+struct FilesState {
+  std::string name, why;
+
+  friend bool operator==(const FilesState&, const FilesState&) = default;
 };
 
 // What the image's own check (HEALTHCHECK) says of the workload; none: it has no check, or nothing was heard yet.
@@ -165,6 +187,8 @@ struct VmStatus {
   std::string why;                   // why it is in this phase, for people: "no node has 4 CPU free"
   CpuState cpu;
   MemoryState memory;
+  std::optional<MemoryState> swap;   // none: the machine has no swap disk
+  std::vector<FilesState> files;     // that the host keeps in the guest
   std::string node;
   std::string runner;                // name of the current runner object
   std::string endpoint;              // how to reach that runner

@@ -36,7 +36,7 @@ bool same_env(const EnvVar& a, const EnvVar& b) { return a.name == b.name && a.v
 bool same_disk(const Disk& a, const Disk& b) {
   return a.name == b.name && a.mount_path == b.mount_path && a.source == b.source && a.read_only == b.read_only &&
          a.watch == b.watch && a.size == b.size && a.discard == b.discard && a.quotas == b.quotas &&
-         a.reference == b.reference;
+         a.reference == b.reference && a.items == b.items && a.optional == b.optional && a.default_mode == b.default_mode;
 }
 
 void check_size(Lines& lines, const VmSpec& before, const VmSpec& after) {
@@ -69,7 +69,6 @@ std::vector<std::string> forbidden_changes(const VmSpec& before, const VmSpec& a
   fixed(lines, before.args == after.args, "spec.guest.args");
   fixed(lines, same_list(before.env, after.env, same_env), "spec.guest.env");
   fixed(lines, before.sysctl == after.sysctl, "spec.guest.settings.sysctl");
-  fixed(lines, before.swap == after.swap, "spec.guest.settings.swap");
   fixed(lines, same_list(before.disks, after.disks, same_disk), "spec.disks");
   fixed(lines, before.acceleration == after.acceleration, "spec.enableAcceleration");
   fixed(lines, before.ssh == after.ssh, "spec.enableSSH");

@@ -4,6 +4,7 @@
 
 #include "core/model/memory_zones.hpp"
 #include "core/model/object.hpp"
+#include "core/model/guest_plan.hpp"
 #include "core/model/vm.hpp"
 
 namespace neonvm {
@@ -13,9 +14,6 @@ constexpr MilliCpu least_cpu{50};
 constexpr MilliCpu most_cpu{512'000};
 constexpr std::uint64_t slot_unit = 8 * mib;
 constexpr std::uint64_t most_slots = 512;
-constexpr std::size_t longest_disk_name = 32;
-constexpr std::string_view reserved_disks[] = {"virtualmachineimages", "rootdisk", "runtime", "swapdisk", "sysfscgroup",
-                                               "ssh-privatekey", "ssh-publickey", "ssh-authorized-keys", "tls"};
 
 using Lines = std::vector<std::string>;
 
@@ -118,51 +116,6 @@ void check_ports(Lines& lines, const std::vector<Port>& ports) {
   }
 }
 
-void check_disk_name(Lines& lines, const std::string& path, const std::string& name) {
-  if (name.size() > longest_disk_name) {
-    add(lines, path, quoted(name) + " has " + std::to_string(name.size()) + " characters; give at most 32");
-  } else if (!check_name(name).ok()) {
-    add(lines, path, check_name(name).error().message);
-  } else if (std::find(std::begin(reserved_disks), std::end(reserved_disks), name) != std::end(reserved_disks)) {
-    add(lines, path, quoted(name) + " is reserved; give another name");
-  }
-}
-
-void check_disk_source(Lines& lines, std::size_t i, const Disk& disk) {
-  switch (disk.source) {
-    case DiskSource::empty:
-      if (disk.size.value == 0) add(lines, item("spec.disks", i, "emptyDisk.size"), "0 is no size; give 1Gi, say");
-      break;
-    case DiskSource::tmpfs:
-      if (disk.size.value == 0) add(lines, item("spec.disks", i, "tmpfs.size"), "0 is no size; give 64Mi, say");
-      break;
-    case DiskSource::config_map:
-      if (disk.reference.empty()) add(lines, item("spec.disks", i, "configMap.name"), "is empty; name a ConfigMap");
-      break;
-    case DiskSource::secret:
-      if (disk.reference.empty()) add(lines, item("spec.disks", i, "secret.secretName"), "is empty; name a Secret");
-      break;
-    case DiskSource::image:
-      if (disk.reference.empty()) add(lines, item("spec.disks", i, "image.path"), "is empty; give the image's path");
-      break;
-  }
-}
-
-void check_disks(Lines& lines, const std::vector<Disk>& disks) {
-  std::set<std::string> names;
-  for (std::size_t i = 0; i < disks.size(); ++i) {
-    const Disk& disk = disks[i];
-    check_disk_name(lines, item("spec.disks", i, "name"), disk.name);
-    if (!names.insert(disk.name).second) {
-      add(lines, item("spec.disks", i, "name"), quoted(disk.name) + " is there twice; rename one");
-    }
-    if (disk.mount_path.empty() || disk.mount_path.front() != '/') {
-      add(lines, item("spec.disks", i, "mountPath"), quoted(disk.mount_path) + " is not absolute; begin it with '/'");
-    }
-    check_disk_source(lines, i, disk);
-  }
-}
-
 void check_guest(Lines& lines, const VmSpec& spec) {
   for (std::size_t i = 0; i < spec.env.size(); ++i) {
     const std::string& name = spec.env[i].name;
@@ -171,12 +124,19 @@ void check_guest(Lines& lines, const VmSpec& spec) {
     }
   }
   for (std::size_t i = 0; i < spec.sysctl.size(); ++i) {
-    if (spec.sysctl[i].find('=') == std::string::npos || spec.sysctl[i].front() == '=') {
+    const std::string& setting = spec.sysctl[i];
+    const bool named = setting.find('=') != std::string::npos && setting.front() != '=';
+    if (!named || setting.substr(0, setting.find('=')).find("..") != std::string::npos) {
       add(lines, "spec.guest.settings.sysctl[" + std::to_string(i) + "]",
-          quoted(spec.sysctl[i]) + " is not name=value; give vm.swappiness=10, say");
+          quoted(setting) + " is not name=value; give vm.swappiness=10, say");
     }
   }
   if (spec.swap && spec.swap->value == 0) add(lines, "spec.guest.settings.swap", "0 is no size; leave it out for none");
+  if (spec.swap && *spec.swap > most_swap) {
+    add(lines, "spec.guest.settings.swap", to_string(*spec.swap) + " is above " + to_string(most_swap) + "; give less");
+  } else if (spec.swap && spec.swap->value % mib != 0) {
+    add(lines, "spec.guest.settings.swap", to_string(*spec.swap) + " is not in whole Mi; give " + to_string(round_up(*spec.swap, mib)));
+  }
   if (spec.root_size && spec.root_size->value == 0) {
     add(lines, "spec.guest.rootDisk.size", "0 is no size; leave it out to keep the image's");
   }
@@ -231,7 +191,7 @@ std::vector<std::string> violations(const VmSpec& spec) {
   check_memory_ratio(lines, spec);
   check_guest(lines, spec);
   check_ports(lines, spec.ports);
-  check_disks(lines, spec.disks);
+  for (std::string& line : disk_violations(spec.disks)) lines.push_back(std::move(line));
   check_scaling(lines, spec);
   return lines;
 }

@@ -21,6 +21,17 @@ void describe(auto& v, Like<Port> auto& p) {
   v.field_or("protocol", p.protocol, Protocol::tcp);
 }
 
+void describe(auto& v, Like<FileItem> auto& i) {
+  v.need("key", i.key);
+  v.need("path", i.path);
+  v.field("mode", i.mode);
+}
+
+void describe(auto& v, Like<FilesState> auto& f) {
+  v.need("name", f.name);
+  v.field("why", f.why);
+}
+
 template <typename T>
 concept StateOfSize = Like<T, CpuState> || Like<T, MemoryState>;
 

@@ -36,6 +36,10 @@ const char* type_of(const Ack*) { return "ack"; }
 const char* type_of(const Signal*) { return "signal"; }
 const char* type_of(const PutFile*) { return "putFile"; }
 const char* type_of(const GetFile*) { return "getFile"; }
+const char* type_of(const SetSwap*) { return "setSwap"; }
+const char* type_of(const SetQuota*) { return "setQuota"; }
+const char* type_of(const CheckFiles*) { return "checkFiles"; }
+const char* type_of(const PutFiles*) { return "putFiles"; }
 const char* type_of(const Shutdown*) { return "shutdown"; }
 const char* type_of(const Ping*) { return "ping"; }
 const char* type_of(const LinkError*) { return "error"; }
@@ -125,6 +129,7 @@ void describe(auto& v, Like<Reply> auto& m) {
   v.field("exitCode", m.exit_code);
   micros(v, "clockUs", m.clock);
   v.field("told", m.told);
+  v.field("swap", m.swap);
 }
 
 void describe(auto& v, Like<Exec> auto& m) {
@@ -163,6 +168,26 @@ void describe(auto& v, Like<PutFile> auto& m) {
 void describe(auto& v, Like<GetFile> auto& m) {
   v.need("id", m.id);
   v.need("path", m.path);
+}
+
+void describe(auto& v, Like<SetSwap> auto& m) {
+  v.need("id", m.id);
+  v.need("size", m.size);
+}
+
+void describe(auto& v, Like<SetQuota> auto& m) {
+  v.need("id", m.id);
+  v.need("disk", m.disk);
+  v.need("limit", m.limit);
+}
+
+template <typename T>
+concept FilesRequest = Like<T, CheckFiles> || Like<T, PutFiles>;
+
+void describe(auto& v, FilesRequest auto& m) {
+  v.need("id", m.id);
+  v.need("name", m.name);
+  v.field("checksum", m.checksum);
 }
 
 void describe(auto& v, Like<Shutdown> auto& m) { v.need("id", m.id); }

@@ -124,6 +124,40 @@ struct SetClock {
 
 enum class Told { news, warning };
 
+// Host -> guest: have so much swap, on the disk that the guest plan names. Answered by Reply with `swap` when it is so: what
+// is in use has to move before, which takes its time.
+struct SetSwap {
+  std::uint64_t id = 0;
+  Bytes size;
+
+  friend bool operator==(const SetSwap&, const SetSwap&) = default;
+};
+
+// Host -> guest: what the disk of that name may hold at most; 0: no limit. Answered by Reply.
+struct SetQuota {
+  std::uint64_t id = 0;
+  std::string disk;
+  Bytes limit;
+
+  friend bool operator==(const SetQuota&, const SetQuota&) = default;
+};
+
+// Host -> guest: does the mount of that name (guest plan) hold just these files, or without a checksum: any that were sent?
+// Answered by Reply, !ok: no.
+struct CheckFiles {
+  std::uint64_t id = 0;
+  std::string name, checksum;     // as wire/file_bundle makes it
+
+  friend bool operator==(const CheckFiles&, const CheckFiles&) = default;
+};
+// Host -> guest: opens a stream host -> guest of a whole file_bundle, which takes the place of what was there in one step.
+struct PutFiles {
+  std::uint64_t id = 0;
+  std::string name, checksum;
+
+  friend bool operator==(const PutFiles&, const PutFiles&) = default;
+};
+
 struct Reply {
   std::uint64_t id = 0;
   bool ok = false;
@@ -133,6 +167,7 @@ struct Reply {
   std::optional<int> exit_code;         // of exec, 128 + signal as in a shell
   std::optional<Duration> clock;        // of askClock: since 1970; microseconds on the wire
   std::optional<Told> told;             // of setClock
+  std::optional<Bytes> swap;            // of setSwap, refused or not: what there is now
 
   friend bool operator==(const Reply&, const Reply&) = default;
 };
@@ -223,8 +258,8 @@ struct UnknownMessage {
 };
 
 using GuestMessage = std::variant<Hello, SampleMessage, WantMemory, WorkloadEnded, HealthNews, SetCpus, AskConsent, TellGrown, AskClock,
-                                  SetClock, Reply,
-                                  Exec, StreamData, Ack, Signal, PutFile, GetFile, Shutdown, Ping, LinkError, UnknownMessage>;
+                                  SetClock, Reply, Exec, StreamData, Ack, Signal, PutFile, GetFile, SetSwap, SetQuota, CheckFiles,
+                                  PutFiles, Shutdown, Ping, LinkError, UnknownMessage>;
 
 Result<GuestMessage> decode_guest_message(std::string_view line);
 std::string encode(const GuestMessage& message);  // one line, newline included

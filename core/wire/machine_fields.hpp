@@ -3,6 +3,7 @@
 
 #include "core/model/machine.hpp"
 #include "core/wire/common_fields.hpp"
+#include "core/wire/guest_plan_fields.hpp"
 #include "core/wire/migration_fields.hpp"
 
 namespace neonvm::wire {
@@ -23,6 +24,16 @@ void describe(auto& v, Like<MachineNetwork> auto& n) {
   v.field("tap", n.tap);
   v.field("forwards", n.forwards);
   v.field_or("restrictEgress", n.restrict_egress, true);
+}
+
+void describe(auto& v, Like<MachineFiles> auto& f) {
+  v.need("name", f.name);
+  v.need("source", f.source);
+  v.field_or("secret", f.secret, false);
+  v.field_or("optional", f.optional, false);
+  v.field_or("watch", f.watch, false);
+  v.need("mode", f.mode);
+  v.field("items", f.items);
 }
 
 void machine_size(auto& v, auto& m) {
@@ -48,6 +59,8 @@ void describe(auto& v, Like<MachineSpec> auto& m) {
   v.field("cmdline", m.cmdline);
   v.field("disks", m.disks);
   v.field("networks", m.networks);
+  v.group("guest", [&m](auto& guest) { describe(guest, m.guest); });
+  v.field("files", m.files);
   v.field("guestSocket", m.guest_socket);
   v.field("consoleSocket", m.console_socket);
   v.field("consoleLog", m.console_log);

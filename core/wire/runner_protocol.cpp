@@ -11,6 +11,8 @@ const char* type_of(const Subscribe*) { return "subscribe"; }
 const char* type_of(const Resize*) { return "resize"; }
 const char* type_of(const Consent*) { return "consent"; }
 const char* type_of(const Grown*) { return "grown"; }
+const char* type_of(const Swap*) { return "swap"; }
+const char* type_of(const Quota*) { return "quota"; }
 const char* type_of(const Stop*) { return "stop"; }
 const char* type_of(const Listen*) { return "listen"; }
 const char* type_of(const MigrateTo*) { return "migrateTo"; }
@@ -51,6 +53,9 @@ void describe(auto& v, Like<RunnerReport> auto& r) {
   });
   v.field("clockNews", r.clock_news);
   v.field_or("clockWarning", r.clock_warning, false);
+  v.field("swap", r.swap);
+  v.field_or("swapUsed", r.swap_used, Bytes{});
+  v.field("files", r.files);
   v.field("guestFloor", r.guest_floor);
   v.field_or("migration", r.migration, MigrationReport{});
   v.field("incomingAddress", r.incoming_address);
@@ -72,6 +77,13 @@ void describe(auto& v, Like<Consent> auto& m) {
 void describe(auto& v, Like<Grown> auto& m) {
   v.need("granted", m.granted);
   v.field("revision", m.revision);
+}
+
+void describe(auto& v, Like<Swap> auto& m) { v.need("size", m.size); }
+
+void describe(auto& v, Like<Quota> auto& m) {
+  v.need("disk", m.disk);
+  v.need("limit", m.limit);
 }
 
 void describe(auto& v, Like<Stop> auto& m) { v.millis("graceMs", m.grace); }

@@ -46,6 +46,9 @@ struct RunnerReport {
   WorkloadHealth health;                // as the guest told last
   std::string clock_news;               // how the guest's clock was put right last, if people should hear of it
   bool clock_warning = false;           // it was set back
+  std::optional<MemoryState> swap;      // none: the machine has no swap disk
+  Bytes swap_used;                      // by the last sample; no report comes for it alone
+  std::vector<FilesState> files;        // each that the guest is to have
   std::optional<Bytes> guest_floor;     // from the last refused consent
   MigrationReport migration;
   std::string incoming_address;         // target: where to migrate to; empty until it listens
@@ -70,6 +73,16 @@ struct Consent {  // passed on to the guest
 struct Grown {  // passed on to the guest
   Resources granted; Revision revision;
   friend bool operator==(const Grown&, const Grown&) = default;
+};
+// Have so much swap. Answered when the order was taken; the way there is told by `status`.
+struct Swap {
+  Bytes size;
+  friend bool operator==(const Swap&, const Swap&) = default;
+};
+// Limit what a disk of the guest may hold (0: no limit); answered when the guest has done it.
+struct Quota {
+  std::string disk; Bytes limit;
+  friend bool operator==(const Quota&, const Quota&) = default;
 };
 // Power off in order within `grace`, then harder: guest shutdown, power button, quit, SIGKILL; each step is reported.
 struct Stop {
@@ -115,7 +128,7 @@ struct WantPush {
   friend bool operator==(const WantPush&, const WantPush&) = default;
 };
 
-using RunnerBody = std::variant<RunnerReport, Subscribe, Resize, Consent, Grown, Stop, Listen, MigrateTo, CancelMigration,
+using RunnerBody = std::variant<RunnerReport, Subscribe, Resize, Consent, Grown, Swap, Quota, Stop, Listen, MigrateTo, CancelMigration,
                                 Activate, Abandon, GetReport, RunnerReply, SamplePush, WantPush>;
 struct RunnerMessage {
   std::uint64_t id = 0;                 // 0: a push

@@ -1,7 +1,6 @@
 #include "core/wire/vm_disks.hpp"
 
-#include "core/wire/reader.hpp"
-#include "core/wire/writer.hpp"
+#include "core/wire/common_fields.hpp"
 
 namespace neonvm::wire {
 namespace {
@@ -12,6 +11,12 @@ constexpr std::pair<DiskSource, const char*> sources[] = {{DiskSource::empty, "e
                                                           {DiskSource::tmpfs, "tmpfs"},
                                                           {DiskSource::image, "image"}};
 
+void files_members(auto& v, auto& d) {
+  v.field("items", d.items);
+  v.field_or("optional", d.optional, false);
+  v.field("defaultMode", d.default_mode);
+}
+
 void source_members(auto& v, DiskSource source, auto& d) {
   switch (source) {
     case DiskSource::empty:
@@ -21,10 +26,10 @@ void source_members(auto& v, DiskSource source, auto& d) {
       return;
     case DiskSource::config_map:
       v.need("name", d.reference);
-      return v.keep({"items", "optional", "defaultMode"});
+      return files_members(v, d);
     case DiskSource::secret:
       v.need("secretName", d.reference);
-      return v.keep({"items", "optional", "defaultMode"});
+      return files_members(v, d);
     case DiskSource::tmpfs: v.need("size", d.size); return;
     case DiskSource::image: v.need("path", d.reference); return;
   }

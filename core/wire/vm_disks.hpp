@@ -9,7 +9,7 @@
 namespace neonvm::wire {
 
 void read_disks(const Json& spec, std::vector<Disk>& disks, Faults& faults);
-// What a disk of the same name has there already, and we do not know (configMap.items, …), stays.
+// What a disk of the same name has there already, and we do not know, stays.
 void write_disks(const std::vector<Disk>& disks, Json& spec);
 
 }  // namespace neonvm::wire

@@ -49,7 +49,9 @@ void describe(auto& v, Like<VmStatus> auto& s) {
   v.group("resize", [&s](auto& resize) {
     resize.group("cpu", [&s](auto& cpu) { resize_members(cpu, s.cpu); });
     resize.group("memory", [&s](auto& memory) { resize_members(memory, s.memory); });
+    resize.field("swap", s.swap);
   });
+  v.field("files", s.files);
   where_members(v, s);
   restart_count(v, s.restarts);
   v.field("restartAt", s.restart_at);

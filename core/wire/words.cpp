@@ -56,6 +56,11 @@ std::span<const Word<NetworkKind>> words(NetworkKind) {
   return table;
 }
 
+std::span<const Word<MountKind>> words(MountKind) {
+  static constexpr Word<MountKind> table[] = {{MountKind::disk, "disk"}, {MountKind::tmpfs, "tmpfs"}, {MountKind::files, "files"}};
+  return table;
+}
+
 std::span<const Word<MachinePhase>> words(MachinePhase) {
   using enum MachinePhase;
   return named<MachinePhase, starting, running, paused, incoming, migrated_away, shut_down, panicked, gone>();

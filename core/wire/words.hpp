@@ -19,6 +19,7 @@ struct Word {
 
 // The argument only picks the table.
 std::span<const Word<Phase>> words(Phase);
+std::span<const Word<MountKind>> words(MountKind);
 std::span<const Word<MigrationPhase>> words(MigrationPhase);
 std::span<const Word<RestartPolicy>> words(RestartPolicy);
 std::span<const Word<Health>> words(Health);

@@ -12,6 +12,7 @@
 #include "guest/init/modules.hpp"
 #include "guest/init/mounts.hpp"
 #include "guest/init/network_up.hpp"
+#include "guest/init/prepare.hpp"
 #include "guest/init/root_switch.hpp"
 #include "guest/init/say.hpp"
 #include "guest/init/supervisor.hpp"
@@ -20,6 +21,7 @@
 #include "guest/power.hpp"
 #include "guest/process_setup.hpp"
 #include "guest/text_fields.hpp"
+#include "guest/workload_news.hpp"
 
 namespace neonvm::guest {
 namespace {
@@ -27,8 +29,11 @@ namespace {
 constexpr const char* search_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 constexpr const char* first_modules = "/lib/modules/neonvm.first";  // what the link to the host needs
 constexpr const char* more_modules = "/lib/modules/neonvm.more";
+constexpr const char* mount_modules = "/lib/modules/neonvm.mount";
 constexpr const char* disk_modules = "/lib/modules/neonvm.disk";
 constexpr std::int64_t usual_grace = 4;
+constexpr int not_started = 125;
+constexpr Duration files_limit = std::chrono::seconds(20);
 constexpr const char* built_init = "/neonvm/bin/init";
 constexpr Duration command_limit = std::chrono::minutes(1);  // a spec's command that is waited for
 
@@ -124,6 +129,12 @@ Duration grace_of(const KernelCmdline& cmdline) {
   return std::chrono::seconds(seconds && *seconds >= 0 && *seconds <= 3600 ? *seconds : usual_grace);
 }
 
+void load_for_mounts(const GuestPlan& plan) {
+  if (plan.mounts.empty()) return;
+  load_modules(mount_modules);
+  load_modules(disk_modules);
+}
+
 // The disk's own init takes over as PID 1; a guardian beside it keeps our monitor running.
 Status boot_disk(const KernelCmdline& cmdline, int own_program) {
   auto plan = plan_root(cmdline);
@@ -134,9 +145,12 @@ Status boot_disk(const KernelCmdline& cmdline, int own_program) {
   if (plan->type.empty()) plan->type = file_system_on(plan->device);
   if (plan->type.empty()) plan->type = "ext4";  // whose driver says what is wrong with the disk
   if (plan->type != "ext4") load_modules(disk_modules);
+  const GuestPlan provided = plan_of_this_machine();
+  load_for_mounts(provided);
   if (const Status entered = enter_root(*plan); !entered) return entered;
   // Made by `neonvm build`: its init is of our kind, so this one goes on there.
   if (on_built_disk() && cmdline.find("init").value_or(built_init) == built_init) return {};
+  make_file_folders(provided);
   if (::fork() == 0) {
     ::setsid();
     Supervisor guardian;
@@ -145,7 +159,20 @@ Status boot_disk(const KernelCmdline& cmdline, int own_program) {
     guardian.stop_services();
     ::_exit(0);
   }
+  // What is not there was said; which of the disk's own services need it, only that init knows.
+  prepare_guest(provided);
+  await_files(provided, files_limit);
   return become_init(*plan);
+}
+
+// As if it had ended at once, so that the host hears of it: what it would write would be in the wrong place.
+void leave_workload_out(const std::vector<std::string>& missing) {
+  say("the workload is not started: " + missing.front());
+  wire::WorkloadEnded news;
+  news.exit_code = not_started;
+  news.why = "not started: " + missing.front();
+  news.starts = 1;
+  if (const Status written = write_news(news); !written) say(written.error().message);
 }
 
 [[noreturn]] void end(PowerEnd how) {
@@ -178,18 +205,28 @@ int run_init() {
   load_modules(first_modules);
   supervisor.find_power_button();
   if (!supervisor.has_power_button()) say("no power button: only the monitor can power this guest off");
+  const GuestPlan provided = plan_of_this_machine();
+  make_file_folders(provided);
   supervisor.add(monitor_plan(own_program));
   supervisor.tend();
   load_modules(more_modules);
+  load_for_mounts(provided);
   if (const auto card = bring_network_up(cmdline)) {
     supervisor.add({"dhcp", {"udhcpc", "-f", "-i", *card, "-s", "/etc/udhcpc.script"}, {}, "", true, SIGTERM, ""});
   }
-  run_all(built, "sysinit");
-  run_all(built, "wait");
-  add_workload(cmdline, built, supervisor);
-  add_commands(built, supervisor);
+  const auto missing = prepare_guest(provided);
+  await_files(provided, files_limit);
+  if (missing.empty()) {
+    run_all(built, "sysinit");
+    run_all(built, "wait");
+    add_workload(cmdline, built, supervisor);
+    add_commands(built, supervisor);
+  } else {
+    leave_workload_out(missing);
+  }
   add_shell(cmdline, supervisor);
-  const PowerEnd how = supervisor.run();
+  const bool useless = !missing.empty() && cmdline.find("neonvm.exit").value_or("") == "poweroff";
+  const PowerEnd how = useless ? PowerEnd::off : supervisor.run();
   run_all(built, "shutdown");
   if (auto hook = built ? shutdown_hook(*built) : std::nullopt) run_once(std::move(*hook), grace_of(cmdline));
   supervisor.stop_all(grace_of(cmdline));

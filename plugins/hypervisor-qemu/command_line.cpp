@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/wire/guest_plan.hpp"
+
 namespace neonvm::qemu {
 
 namespace {
@@ -131,6 +133,12 @@ void add_network(Argv& argv, const MachineNetwork& network, std::size_t index, b
   add(argv, {"-device", device});
 }
 
+// Read by the guest's init, whoever loads its kernel; nothing in it is secret.
+void add_guest_plan(Argv& argv, const GuestPlan& plan) {
+  if (plan.empty()) return;
+  add(argv, {"-fw_cfg", std::string("name=") + wire::guest_plan_item + ",string=" + escape_commas(wire::encode(plan))});
+}
+
 void add_boot(Argv& argv, const MachineSpec& spec) {
   if (spec.kernel.empty()) return;
   add(argv, {"-kernel", spec.kernel});
@@ -208,6 +216,7 @@ void add_devices(Argv& argv, const MachineSpec& spec, const Settings& settings, 
     if (network.kind != NetworkKind::none) add_network(argv, network, index, spec.incoming);
     ++index;
   }
+  add_guest_plan(argv, spec.guest);
   add_boot(argv, spec);
 }
 

@@ -40,7 +40,7 @@ LIBRARIES = {
     "fmt/": ("core/runtime",),
     "archive.h": ("vm-builder",),
     "archive_entry.h": ("vm-builder",),
-    "ext2fs/": ("vm-builder",),
+    "ext2fs/": ("vm-builder", "guest"),
     "sqlite3.h": ("plugins/orchestrator-local",),
     "zlib.h": ("core/simulate",),
     "libvirt/": ("plugins/hypervisor-qemu",),

@@ -68,6 +68,10 @@ class Lab:
     def guest(self, vm, *command, **kw):
         return self.run("exec", "-n", vm, "--", *command, **kw)
 
+    def guest_start(self, vm, *command):
+        """A command that runs on in a guest; its output comes by communicate()."""
+        return subprocess.Popen(self.argv("exec", "-n", vm, "--", *command), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
     def cpus_in_guest(self, vm):
         return int(self.guest(vm, "nproc").strip())
 

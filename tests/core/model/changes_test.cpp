@@ -43,7 +43,6 @@ TEST_CASE("what a VM was made of is fixed") {
       {"spec.guest.args", [](VmSpec& s) { s.args = {"-x"}; }},
       {"spec.guest.env", [](VmSpec& s) { s.env = {{"A", "b"}}; }},
       {"spec.guest.settings.sysctl", [](VmSpec& s) { s.sysctl = {"a=b"}; }},
-      {"spec.guest.settings.swap", [](VmSpec& s) { s.swap = Bytes{gib}; }},
       {"spec.disks", [](VmSpec& s) { s.disks.resize(1); }},
       {"spec.enableAcceleration", [](VmSpec& s) { s.acceleration = false; }},
   };

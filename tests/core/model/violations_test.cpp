@@ -38,6 +38,7 @@ TEST_CASE("a whole spec is valid") {
   VmSpec spec = good();
   spec.ports = {{"http", 80, 8080, Protocol::tcp}, {"dns", 80, 8080, Protocol::udp}};
   spec.disks = {disk("data"), disk("more")};
+  spec.disks[1].mount_path = "/other";
   spec.env = {{"A", ""}};
   spec.sysctl = {"vm.swappiness=10"};
   spec.swap = Bytes{gib};
@@ -135,10 +136,63 @@ TEST_CASE("disks are checked") {
   spec.disks = {disk("A")};
   CHECK(only(spec).rfind("spec.disks[0].name: name \"A\"", 0) == 0);
   spec.disks = {disk("a"), disk("a")};
+  spec.disks[1].mount_path = "/other";
   CHECK(only(spec) == "spec.disks[1].name: \"a\" is there twice; rename one");
   spec.disks = {disk("a")};
   spec.disks[0].mount_path = "data";
   CHECK(only(spec) == "spec.disks[0].mountPath: \"data\" is not absolute; begin it with '/'");
+}
+
+TEST_CASE("a mount path leads to a place of its own") {
+  VmSpec spec = good();
+  spec.disks = {disk("a")};
+  for (const char* path : {"/data", "/mnt/it's \"odd\"; $(x)", "//data/./x/", "/procs", "/dev2", "/a..b"}) {
+    spec.disks[0].mount_path = path;
+    CHECK(violations(spec).empty());
+  }
+  for (const char* path : {"/", "//.", "/a/../b", "/a/..", "/proc", "/proc/1", "/sys/x", "/dev", "/dev/shm", "/run/neonvm/x", "/a\nb", "/a\x7f"}) {
+    INFO(path);
+    spec.disks[0].mount_path = path;
+    CHECK(only(spec).rfind("spec.disks[0].mountPath: ", 0) == 0);
+    CHECK(only(spec).find('\n') == std::string::npos);
+  }
+  spec.disks[0].source = DiskSource::tmpfs;
+  spec.disks[0].mount_path = "/dev/shm";
+  CHECK(violations(spec).empty());
+  spec.disks = {disk("a"), disk("b")};
+  spec.disks[0].mount_path = "/x/";
+  spec.disks[1].mount_path = "//x/.";
+  CHECK(only(spec) == "spec.disks[1].mountPath: \"//x/.\" is another disk's too; give each a place of its own");
+}
+
+TEST_CASE("files have names and places that lead nowhere else") {
+  VmSpec spec = good();
+  spec.disks = {disk("a")};
+  spec.disks[0].source = DiskSource::secret;
+  for (const char* name : {"db", "my.app-1", "/home/u/files"}) {
+    spec.disks[0].reference = name;
+    CHECK(violations(spec).empty());
+  }
+  for (const char* name : {"../etc", "a/b", "..", ".x", "A", "a..b", "/home/../etc", "/a\nb"}) {
+    INFO(name);
+    spec.disks[0].reference = name;
+    CHECK(only(spec).rfind("spec.disks[0].secret.secretName: ", 0) == 0);
+  }
+  spec.disks[0].reference = "db";
+  for (const char* path : {"", "/x", "../x", "a/../b", "a//b", "..data", "a/"}) {
+    INFO(path);
+    spec.disks[0].items = {{"key", path, std::nullopt}};
+    CHECK(only(spec).rfind("spec.disks[0].secret.items: ", 0) == 0);
+  }
+  spec.disks[0].items = {{"key", "tls/key.pem", 0400}, {"key", "other", std::nullopt}};
+  CHECK(violations(spec).empty());
+  spec.disks[0].items[1].path = "tls/key.pem";
+  CHECK(only(spec).find("is there twice") != std::string::npos);
+  spec.disks[0].items = {{"key", "x", 01777}};
+  CHECK(violations(spec).size() == 1);
+  spec.disks[0].items.clear();
+  spec.disks[0].default_mode = 01000;
+  CHECK(only(spec).rfind("spec.disks[0].secret.defaultMode: ", 0) == 0);
 }
 
 TEST_CASE("each disk's source says what it needs") {
@@ -164,8 +218,13 @@ TEST_CASE("guest settings are checked") {
   spec.sysctl = {"", "=1", "vm.x"};
   CHECK(violations(spec).size() == 3);
   spec = good();
-  spec.swap = Bytes{0};
-  CHECK(only(spec).rfind("spec.guest.settings.swap: ", 0) == 0);
+  for (const std::uint64_t size : {std::uint64_t{0}, 1500 * kib, 257 * gib}) {
+    spec.swap = Bytes{size};
+    CHECK(only(spec).rfind("spec.guest.settings.swap: ", 0) == 0);
+  }
+  spec = good();
+  spec.sysctl = {"kernel/../../etc/passwd=x"};
+  CHECK(only(spec).rfind("spec.guest.settings.sysctl[0]: ", 0) == 0);
   spec = good();
   spec.root_size = Bytes{0};
   CHECK(only(spec).rfind("spec.guest.rootDisk.size: ", 0) == 0);

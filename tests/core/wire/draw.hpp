@@ -67,6 +67,8 @@ MigrationSpec migration_spec();
 MigrationStatus migration_status();
 MigrationReport migration_report();
 WorkloadHealth health();
+MemoryState memory_state();
+FilesState files_state();
 MachineSpec machine_spec();
 MachineState machine_state();
 MachineEvent machine_event();

@@ -11,9 +11,21 @@ MachineDisk disk() { return {text(), text(), text(), coin(), coin(), text(), siz
 
 MachineNetwork network() { return {one_of(NetworkKind::tap), text(), text(), list(port), coin()}; }
 
+GuestMount mount() {
+  return {one_of(MountKind::files), text(), text(), text(), coin(), coin(), coin(), coin(), coin(), size()};
+}
+
+GuestPlan plan() { return {list(mount), list(text), text(), size()}; }
+
 std::uint32_t count() { return static_cast<std::uint32_t>(number()); }
 
+FileItem item() { return {text(), text(), maybe(count)}; }
+
+MachineFiles files() { return {text(), text(), coin(), coin(), coin(), count(), list(item)}; }
+
 }  // namespace
+
+FilesState files_state() { return {text(), text()}; }
 
 MigrationSpec migration_spec() {
   return {text(), text(), coin(), coin(), coin(), whole_seconds(), number()};
@@ -45,6 +57,8 @@ MachineSpec machine_spec() {
   m.cmdline = text();
   m.disks = list(disk);
   m.networks = list(network);
+  m.guest = plan();
+  m.files = list(files);
   m.guest_socket = text();
   m.console_socket = text();
   m.console_log = text();

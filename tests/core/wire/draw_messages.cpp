@@ -56,6 +56,9 @@ RunnerReport report() {
   r.health = health();
   r.clock_news = text();
   r.clock_warning = coin();
+  r.swap = maybe(memory_state);
+  r.swap_used = size();
+  r.files = list(files_state);
   r.guest_floor = maybe(size);
   r.migration = migration_report();
   r.incoming_address = text();
@@ -102,13 +105,19 @@ GuestMessage guest_message() {
       [] { return TellGrown{number(), resources(), revision()}; },
       [] { return AskClock{number()}; },
       [] { return SetClock{number(), micros(), micros()}; },
-      [] { return Reply{number(), coin(), text(), maybe(size), maybe(count), maybe(code), maybe(micros), maybe([] { return one_of(Told::warning); })}; },
+      [] {
+        return Reply{number(), coin(), text(), maybe(size), maybe(count), maybe(code), maybe(micros), maybe([] { return one_of(Told::warning); }), maybe(size)};
+      },
       [] { return Exec{number(), list(text), texts(), coin(), small(), small()}; },
       [] { return StreamData{number(), one_of(Stream::file), raw(), coin()}; },
       [] { return Ack{number(), one_of(Stream::file), number()}; },
       [] { return Signal{number(), code()}; },
       [] { return PutFile{number(), text(), count()}; },
       [] { return GetFile{number(), text()}; },
+      [] { return SetSwap{number(), size()}; },
+      [] { return SetQuota{number(), text(), size()}; },
+      [] { return CheckFiles{number(), text(), text()}; },
+      [] { return PutFiles{number(), text(), text()}; },
       [] { return Shutdown{number()}; },
       [] { return Ping{number()}; },
       [] { return LinkError{text()}; },
@@ -125,6 +134,8 @@ RunnerMessage runner_message() {
       [] { return Resize{resources(), revision()}; },
       [] { return Consent{resources(), revision()}; },
       [] { return Grown{resources(), revision()}; },
+      [] { return Swap{size()}; },
+      [] { return Quota{text(), size()}; },
       [] { return Stop{millis()}; },
       [] { return Listen{machine_state()}; },
       [] { return MigrateTo{text(), migration_spec()}; },

@@ -5,6 +5,10 @@ namespace {
 
 EnvVar env() { return {label(), text()}; }
 
+std::uint32_t mode() { return static_cast<std::uint32_t>(below(512)); }
+
+FileItem item() { return {text(), text(), maybe(mode)}; }
+
 Disk disk() {
   Disk d;
   d.name = label() + std::to_string(number());
@@ -16,6 +20,11 @@ Disk disk() {
     d.size = size();
   } else {
     d.reference = text();
+  }
+  if (d.source == DiskSource::config_map || d.source == DiskSource::secret) {
+    d.items = list(item);
+    d.optional = coin();
+    d.default_mode = maybe(mode);
   }
   if (d.source == DiskSource::empty) {
     d.discard = coin();
@@ -53,10 +62,11 @@ void draw_guest(VmSpec& s) {
 }
 
 CpuState cpu_state() { return {cpu(), cpu(), coin(), text()}; }
-MemoryState memory_state() { return {size(), size(), coin(), text()}; }
 Condition condition() { return {text(), coin(), text(), text(), time()}; }
 
 }  // namespace
+
+MemoryState memory_state() { return {size(), size(), coin(), text()}; }
 
 Port port() {
   return {text(), static_cast<std::uint16_t>(below(65536)), static_cast<std::uint16_t>(below(65536)),
@@ -119,6 +129,8 @@ VmStatus vm_status() {
   s.why = text();
   s.cpu = cpu_state();
   s.memory = memory_state();
+  s.swap = maybe(memory_state);
+  s.files = list(files_state);
   s.node = text();
   s.runner = text();
   s.endpoint = text();

@@ -44,7 +44,7 @@ TEST_CASE("every member travels") {
   CHECK(members<VmStatus>() == 20);
   CHECK(members<Scaling>() == 7);
   CHECK(members<ScalingConfig>() == 10);
-  CHECK(members<Disk>() == 9);
+  CHECK(members<Disk>() == 12);
   CHECK(members<Port>() == 4);
   CHECK(members<CpuState>() == 4);
   CHECK(members<MemoryState>() == 4);
@@ -52,9 +52,12 @@ TEST_CASE("every member travels") {
   CHECK(members<MigrationStatus>() == 9);
   CHECK(members<MigrationProgress>() == 7);
   CHECK(members<MigrationReport>() == 3);
-  CHECK(members<MachineSpec>() == 23);
+  CHECK(members<MachineSpec>() == 25);
   CHECK(members<MachineDisk>() == 7);
   CHECK(members<MachineNetwork>() == 5);
+  CHECK(members<MachineFiles>() == 7);
+  CHECK(members<GuestMount>() == 10);
+  CHECK(members<GuestPlan>() == 4);
   CHECK(members<MachineState>() == 11);
   CHECK(members<MachineEvent>() == 4);
   CHECK(members<Node>() == 5);
@@ -66,10 +69,10 @@ TEST_CASE("every member travels") {
   CHECK(members<Pressure>() == 4);
   CHECK(members<MemoryZone>() == 7);
   CHECK(members<MemoryLayout>() == 6);
-  CHECK(members<RunnerReport>() == 25);
+  CHECK(members<RunnerReport>() == 28);
   CHECK(members<RunnerReply>() == 6);
   CHECK(members<Hello>() == 6);
-  CHECK(members<Reply>() == 8);
+  CHECK(members<Reply>() == 9);
   CHECK(members<Exec>() == 6);
   CHECK(members<PermitRequest>() == 7);
 }

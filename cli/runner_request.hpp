@@ -1,0 +1,19 @@
+// runner_request: one request to a VM's runner, and its answer.
+//
+// Called by commands. Blocks until its deadline. Failure: unavailable when nobody listens there; what the runner refuses is
+// an Error with its words.
+#pragma once
+
+#include <string>
+
+#include "core/model/instant.hpp"
+#include "core/model/result.hpp"
+#include "core/wire/runner_protocol.hpp"
+
+namespace neonvm::cli {
+
+Status runner_request(const std::string& endpoint, const wire::RunnerBody& body, Duration limit);
+// What it knows now.
+Result<wire::RunnerReport> runner_report(const std::string& endpoint, Duration limit);
+
+}  // namespace neonvm::cli
