@@ -116,10 +116,11 @@ Result<Object> K8sOrchestrator::merge_and_put(const Object& object, Deadline dea
 Result<Object> K8sOrchestrator::update_status(const Object& object, Deadline deadline) {
   if (Status may = ours_to_write(object.kind); !may) return may.error();
   const std::string what = called("update the status of", object.kind, object.name);
-  if (object.version == 0) {
+  // An empty status is not the same to the server as none, which would make a write of nothing.
+  if (object.version == 0 || object.status == "{}") {
     auto there = get(object.kind, object.name, deadline);
-    if (!there) return there;
-    return Error{Code::conflict, what + ": it was never read"};
+    if (!there || (there->version == object.version && there->status == object.status)) return there;
+    if (there->version != object.version) return Error{Code::conflict, what + ": it was written by somebody else since it was read"};
   }
   return write({what, "PATCH", path(object.kind, object.name) + "/status", status_patch(object), json_patch}, object.kind, deadline);
 }
