@@ -28,6 +28,9 @@ struct Config {
   double watermark = 0.9;
   std::vector<Node> node;                 // [[node]]
 
+  std::string kubeconfig, kube_context, kube_namespace;  // of orchestrator "k8s"; empty: as kubectl finds them
+  std::string runner_image, runner_scheduler;
+
   std::string hypervisor = "qemu";
   std::string owner = "process";          // of QEMU: "process" or "libvirt"
   std::string qemu;                       // path of the binary; empty: found in PATH

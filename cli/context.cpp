@@ -88,7 +88,18 @@ std::string own_path() {
 
 std::string serve_socket_of(const Config& config) { return config.home + "/serve.sock"; }
 
+namespace {
+
+std::string kubernetes_settings(const Config& config) {
+  return "{\"kubeconfig\":" + json_string(config.kubeconfig) + ",\"context\":" + json_string(config.kube_context) +
+         ",\"namespace\":" + json_string(config.kube_namespace) + ",\"runnerImage\":" + json_string(config.runner_image) +
+         ",\"schedulerName\":" + json_string(config.runner_scheduler) + "}";
+}
+
+}  // namespace
+
 std::string orchestrator_settings(const Config& config, bool supervise) {
+  if (config.orchestrator == "k8s") return kubernetes_settings(config);
   std::string json = "{\"home\":" + json_string(config.home) + ",\"supervise\":" + (supervise ? "true" : "false");
   json += ",\"runnerCommand\":[" + json_string(own_path()) + ",\"--home\"," + json_string(config.home);
   if (!config.file.empty()) json += ",\"--config\"," + json_string(config.file);
@@ -132,6 +143,15 @@ Result<const Config*> Context::config() {
     loaded->home = fs::absolute(globals_.home, error).string();
     loaded->origin["home"] = "--home";
   }
+  const auto flag = [&loaded](const std::string& given, std::string& into, const char* key, const char* name) {
+    if (given.empty()) return;
+    into = given;
+    loaded->origin[key] = name;
+  };
+  flag(globals_.orchestrator, loaded->orchestrator, "orchestrator.plugin", "--orchestrator");
+  flag(globals_.kubeconfig, loaded->kubeconfig, "kubernetes.kubeconfig", "--kubeconfig");
+  flag(globals_.kube_context, loaded->kube_context, "kubernetes.context", "--context");
+  flag(globals_.kube_namespace, loaded->kube_namespace, "kubernetes.namespace", "--namespace");
   config_ = std::make_unique<Config>(std::move(*loaded));
   return config_.get();
 }
@@ -186,7 +206,13 @@ std::string Context::serve_socket() {
   return settings ? serve_socket_of(**settings) : "";
 }
 
+bool Context::remote_control_plane() {
+  auto settings = config();
+  return settings && (*settings)->orchestrator == "k8s";
+}
+
 Status Context::need_serve() {
+  if (remote_control_plane()) return {};
   auto settings = config();
   if (!settings) return settings.error();
   const std::string socket = serve_socket_of(**settings);

@@ -21,6 +21,7 @@ namespace neonvm::cli {
 
 struct GlobalOptions {
   std::string home, config;
+  std::string orchestrator, kubeconfig, kube_context, kube_namespace;  // empty: the configuration's
   bool verbose = false;
 };
 
@@ -47,7 +48,10 @@ class Context {
   Result<std::unique_ptr<Policy>> open_policy(const std::string& name,
                                               const std::map<std::string, std::string>& options);
 
-  // Starts `neonvm serve` in the background when none answers in $home, says so, and waits until it answers.
+  // Objects are kept by a control plane elsewhere: none is started here.
+  bool remote_control_plane();
+  // Starts `neonvm serve` in the background when none answers in $home, says so, and waits until it answers. Nothing where
+  // the control plane is elsewhere.
   Status need_serve();
   [[nodiscard]] std::string serve_socket();
   // The kernel and initrd of VMs that bring none, with the next step when they are not there.

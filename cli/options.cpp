@@ -158,6 +158,10 @@ void add_globals(CLI::App& app, GlobalOptions& globals) {
   app.add_option("--home", globals.home, "Where VMs and their state are kept (default: $NEONVM_HOME)")->type_name("DIR");
   app.add_option("--config", globals.config, "Configuration file (default: $XDG_CONFIG_HOME/neonvm/config.toml)")
       ->type_name("FILE");
+  app.add_option("--orchestrator", globals.orchestrator, "Where VMs are kept: local, k8s, or another plugin")->type_name("NAME");
+  app.add_option("--kubeconfig", globals.kubeconfig, "With k8s: the kubeconfig (default: as kubectl)")->type_name("FILE");
+  app.add_option("--context", globals.kube_context, "With k8s: the kubeconfig's context")->type_name("NAME");
+  app.add_option("--namespace", globals.kube_namespace, "With k8s: the namespace of the VMs")->type_name("NAME");
   app.add_flag("-v,--verbose", globals.verbose, "Say more on standard error");
 }
 

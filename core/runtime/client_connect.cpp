@@ -22,6 +22,16 @@ Error ClientConnect::refused(int number) const {
   }
 }
 
+// A machine that vanished says nothing: the kernel asks a silent peer after 15 s, and gives up 15 s later.
+void ClientConnect::keep_honest(int fd) {
+  const int on = 1, idle = 15, interval = 5, probes = 3;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+}
+
 void ClientConnect::start(Done done) {
   done_ = std::move(done);
   Result<Address> address = to_address(endpoint_);
@@ -44,8 +54,7 @@ void ClientConnect::try_connect() {
   if (!done_) return;
   UniqueFd fd(socket(address_.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return finish(refused(errno));
-  const int on = 1;
-  if (address_.family() != AF_UNIX) setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  if (address_.family() != AF_UNIX) keep_honest(fd.get());
   const int failed = connect(fd.get(), address_.get(), address_.size) == 0 ? 0 : errno;
   if (failed == EAGAIN) {
     // No event tells when there is room in another process's queue.
@@ -73,9 +82,12 @@ void ClientConnect::connected() {
 
 void ClientConnect::encrypt() {
   if (endpoint_.scheme != Endpoint::Scheme::tls) return finish(std::move(*stream_));
-  Result<std::shared_ptr<const TlsContext>> context = tls_client(tls_, endpoint_.host);
-  if (!context.ok()) return finish(context.error());
-  stream_->start_tls(**context, [self = shared_from_this(), context = *context](const std::string& why) {
+  if (!context_) {
+    Result<std::shared_ptr<const TlsContext>> made = tls_client(tls_, endpoint_.host);
+    if (!made.ok()) return finish(made.error());
+    context_ = std::move(*made);
+  }
+  stream_->start_tls(*context_, [self = shared_from_this()](const std::string& why) {
     if (!self->done_) return;
     if (!why.empty()) return self->finish(Error{Code::permission_denied, "TLS: " + why});
     self->finish(std::move(*self->stream_));

@@ -21,10 +21,13 @@ class ClientConnect : public std::enable_shared_from_this<ClientConnect> {
   ClientConnect(asio::io_context& io, Endpoint endpoint, TlsFiles tls)
       : io_(io), endpoint_(std::move(endpoint)), tls_(std::move(tls)), retry_(io) {}
 
+  // With a context that is there already, instead of one made of the files.
+  void use(std::shared_ptr<const TlsContext> context) { context_ = std::move(context); }
   void start(Done done);
   void cancel();
 
  private:
+  static void keep_honest(int fd);
   void try_connect();
   void connected();
   void encrypt();
@@ -34,6 +37,7 @@ class ClientConnect : public std::enable_shared_from_this<ClientConnect> {
   asio::io_context& io_;
   Endpoint endpoint_;
   TlsFiles tls_;
+  std::shared_ptr<const TlsContext> context_;
   Address address_;
   asio::steady_timer retry_;
   std::optional<Stream> stream_;

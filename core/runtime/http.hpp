@@ -66,6 +66,9 @@ struct TlsFiles {
   // Client: the DNS name that the server's certificate must have; empty: it must have the endpoint's address. Without a
   // ca the system's are trusted.
   std::string server_name;
+  // The same as texts, for what never was a file; each counts instead of the path beside it.
+  std::string certificate_pem{}, key_pem{}, ca_pem{};
+  bool unverified = false;                 // client: takes any server for the right one
 };
 
 struct HttpServerOptions {

@@ -1,6 +1,7 @@
 #include "core/runtime/http_io.hpp"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -69,6 +70,8 @@ struct HttpIo::Impl {
   [[nodiscard]] HttpHead take_head();
   void read_response(const std::shared_ptr<Impl>& self, bool to_head,
                      std::function<void(HttpRead, HttpResponse)> done);
+  void read_response_head(const std::shared_ptr<Impl>& self, bool to_head,
+                          std::function<void(HttpRead, HttpResponse)> done);
   void linger(const std::shared_ptr<Impl>& self, std::function<void()> done);
 };
 
@@ -134,6 +137,45 @@ void HttpIo::Impl::read_response(const std::shared_ptr<Impl>& self, bool to_head
     if (!error) answer = {status, header_map(message.base()), std::move(message.body())};
     done(verdict(error), std::move(answer));
   });
+}
+
+void HttpIo::read_response_head(bool to_head, std::function<void(HttpRead, HttpResponse)> done) {
+  impl_->read_response_head(impl_, to_head, std::move(done));
+}
+
+void HttpIo::Impl::read_response_head(const std::shared_ptr<Impl>& self, bool to_head,
+                                      std::function<void(HttpRead, HttpResponse)> done) {
+  response.emplace();
+  response->header_limit(static_cast<std::uint32_t>(max_header));
+  response->body_limit(boost::none);
+  response->skip(to_head);
+  http::async_read_header(stream, buffer, *response,
+                          [self, to_head, done = std::move(done)](error_code error, std::size_t) {
+                            const auto& message = self->response->get();
+                            const int status = static_cast<int>(message.result_int());
+                            if (!error && status >= 100 && status < 200 && status != 101) {
+                              return self->read_response_head(self, to_head, done);
+                            }
+                            HttpResponse answer;
+                            if (!error) answer = {status, header_map(message.base()), {}};
+                            done(verdict(error), std::move(answer));
+                          });
+}
+
+// Not eager: an eager parser waits, after a whole chunk, for the beginning of the next one.
+void HttpIo::read_response_piece(std::function<void(HttpRead, std::string, bool)> done) {
+  if (impl_->response->is_done()) {
+    return asio::post(impl_->stream.get_executor(), [done = std::move(done)] { done(HttpRead::ok, {}, true); });
+  }
+  http::async_read_some(impl_->stream, impl_->buffer, *impl_->response,
+                        [self = impl_, done = std::move(done)](error_code error, std::size_t) {
+                          std::string piece = std::exchange(self->response->get().body(), {});
+                          done(verdict(error), std::move(piece), !error && self->response->is_done());
+                        });
+}
+
+bool HttpIo::reusable() const {
+  return impl_->response && impl_->response->is_done() && impl_->response->keep_alive() && impl_->buffer.size() == 0;
 }
 
 void HttpIo::write(std::string head, std::string body, std::function<void(bool sent)> done) {

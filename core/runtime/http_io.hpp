@@ -34,6 +34,11 @@ class HttpIo {
   void read_body(std::function<void(HttpRead, std::string)> done);
   // The whole answer; to_head: to a HEAD request, which has no body. Interim ones (100) are skipped.
   void read_response(bool to_head, std::function<void(HttpRead, HttpResponse)> done);
+  // The same in pieces: the head of the answer, without its body; then the body as it comes, until `ended`.
+  void read_response_head(bool to_head, std::function<void(HttpRead, HttpResponse)> done);
+  void read_response_piece(std::function<void(HttpRead, std::string piece, bool ended)> done);
+  // After `ended`: the server keeps the connection, and nothing else was sent on it.
+  [[nodiscard]] bool reusable() const;
   void write(std::string head, std::string body, std::function<void(bool sent)> done);
   // Says that nothing more comes and reads what the peer still sends, so that it can read our last words.
   void linger(std::function<void()> done);

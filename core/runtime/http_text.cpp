@@ -74,7 +74,8 @@ std::string response_head(const HttpResponse& response, const Framing& framing) 
   return out + "\r\n";
 }
 
-std::string request_head(const HttpRequest& request, const Endpoint& host, const std::string& bearer_token) {
+std::string request_head(const HttpRequest& request, const Endpoint& host, const std::string& bearer_token,
+                         bool keep_alive) {
   std::string out = (request.method.empty() ? "GET" : request.method) + ' ' +
                     (request.target.empty() ? "/" : request.target) + " HTTP/1.1\r\n";
   if (!has(request.headers, "host")) out += "Host: " + host_field(host) + "\r\n";
@@ -82,7 +83,7 @@ std::string request_head(const HttpRequest& request, const Endpoint& host, const
   append_fields(out, request.headers);
   const bool may_have_body = request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
   if (may_have_body || !request.body.empty()) out += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
-  return out + "Connection: close\r\n\r\n";
+  return out + (keep_alive ? "\r\n" : "Connection: close\r\n\r\n");
 }
 
 HttpResponse text_response(int status, std::string body) {

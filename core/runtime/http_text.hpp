@@ -14,7 +14,8 @@ struct Framing {
 
 // With Content-Length; fields that would break the framing (line ends, our own names) are left out.
 std::string response_head(const HttpResponse& response, const Framing& framing);
-std::string request_head(const HttpRequest& request, const Endpoint& host, const std::string& bearer_token);
+std::string request_head(const HttpRequest& request, const Endpoint& host, const std::string& bearer_token,
+                         bool keep_alive = false);
 
 HttpResponse text_response(int status, std::string body);
 

@@ -51,17 +51,13 @@ class Context : public TlsContext {
 
   Status load(const TlsFiles& files) {
     error_code error;
-    if (!files.certificate.empty()) context_.use_certificate_chain_file(files.certificate, error);
+    if (!files.certificate_pem.empty()) context_.use_certificate_chain(asio::buffer(files.certificate_pem), error);
+    else if (!files.certificate.empty()) context_.use_certificate_chain_file(files.certificate, error);
     if (error) return bad("certificate", files.certificate, error);
-    if (!files.key.empty()) context_.use_private_key_file(files.key, ssl::context::pem, error);
+    if (!files.key_pem.empty()) context_.use_private_key(asio::buffer(files.key_pem), ssl::context::pem, error);
+    else if (!files.key.empty()) context_.use_private_key_file(files.key, ssl::context::pem, error);
     if (error) return bad("key", files.key, error);
-    if (!files.ca.empty()) context_.load_verify_file(files.ca, error);
-    if (error) return bad("ca", files.ca, error);
-    if (role_ == ssl::stream_base::client && files.ca.empty()) context_.set_default_verify_paths(error);
-    if (role_ == ssl::stream_base::client || !files.ca.empty()) {
-      context_.set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert, error);
-    }
-    return {};
+    return trust(files);
   }
 
   [[nodiscard]] std::unique_ptr<TlsLayer> layer(Socket& socket) const override {
@@ -71,8 +67,20 @@ class Context : public TlsContext {
   }
 
  private:
+  Status trust(const TlsFiles& files) {
+    error_code error;
+    const bool client = role_ == ssl::stream_base::client, any = !files.ca.empty() || !files.ca_pem.empty();
+    if (client && files.unverified) return {};
+    if (!files.ca_pem.empty()) context_.add_certificate_authority(asio::buffer(files.ca_pem), error);
+    else if (!files.ca.empty()) context_.load_verify_file(files.ca, error);
+    if (error) return bad("ca", files.ca, error);
+    if (client && !any) context_.set_default_verify_paths(error);
+    if (client || any) context_.set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert, error);
+    return {};
+  }
+
   static Error bad(const char* what, const std::string& path, error_code error) {
-    return {Code::invalid_argument, std::string("TLS ") + what + " " + path + ": " + error.message()};
+    return {Code::invalid_argument, std::string("TLS ") + what + (path.empty() ? "" : " " + path) + ": " + error.message()};
   }
 
   void expect_name(SSL* connection) const {

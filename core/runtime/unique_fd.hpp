@@ -1,4 +1,4 @@
-// UniqueFd: closes a descriptor when it goes. Private to the runtime.
+// UniqueFd: closes a descriptor when it goes.
 #pragma once
 
 #include <unistd.h>

@@ -1,4 +1,4 @@
-// Private to wire: base64 with padding (RFC 4648 section 4). Decoding is strict: no line breaks, no stray bits.
+// base64 with padding (RFC 4648 section 4). Decoding is strict: no line breaks, no stray bits.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,4 @@
-// Private to wire: WallTime <-> RFC 3339 text, as Kubernetes writes it: "2025-09-23T10:00:00Z", with milliseconds only
+// WallTime <-> RFC 3339 text, as Kubernetes writes it: "2025-09-23T10:00:00Z", with milliseconds only
 // when there are some. Offsets are read, and written as Z. Years 1 to 9999.
 #pragma once
 

@@ -32,7 +32,7 @@ PLUGIN_SDK = ("core/plugin/plugin_sdk.hpp", "core/plugin/neonvm_plugin.h")
 LIBRARIES = {
     "CLI/": ("cli",),
     "toml++/": ("cli",),
-    "yaml-cpp/": ("cli",),
+    "yaml-cpp/": ("cli", "plugins/orchestrator-k8s"),
     "nlohmann/": ("core/wire", "core/simulate", "plugins", "vm-builder"),
     "boost/": ("core/runtime",),
     "openssl/": ("core/runtime", "vm-builder"),

@@ -1,0 +1,185 @@
+#include "plugins/orchestrator-k8s/k8s_orchestrator.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "plugins/orchestrator-k8s/object_json.hpp"
+#include "plugins/orchestrator-k8s/resources.hpp"
+
+namespace neonvm::k8s {
+namespace {
+
+constexpr const char* json_patch = "application/json-patch+json";
+
+std::string called(const char* deed, Kind kind, const std::string& name) {
+  return std::string(deed) + " " + to_string(kind) + (name.empty() ? "" : " " + name.substr(0, 80));
+}
+
+Status ours_to_write(Kind kind) {
+  if (kind == Kind::node) {
+    return Error{Code::unsupported, "nodes are Kubernetes' own; to keep VMs off one: kubectl cordon, or its annotation " +
+                                        std::string(watermark_annotation)};
+  }
+  if (kind == Kind::runner) return Error{Code::invalid_argument, "a Runner is made by starting it, and its status is its pod's"};
+  return {};
+}
+
+}  // namespace
+
+K8sOrchestrator::K8sOrchestrator(std::shared_ptr<ApiClient> client, std::string ns, PodSettings pod,
+                                 std::function<void(const std::string&)> warn)
+    : client_(std::move(client)), ns_(std::move(ns)), pod_(std::move(pod)), warn_(std::move(warn)), events_(client_, ns_) {}
+
+Result<std::unique_ptr<K8sOrchestrator>> K8sOrchestrator::open(Access access, PodSettings pod,
+                                                               std::function<void(const std::string&)> warn) {
+  const std::string ns = access.ns;
+  auto client = ApiClient::open(std::move(access));
+  if (!client) return client.error();
+  return std::unique_ptr<K8sOrchestrator>(new K8sOrchestrator(std::move(*client), ns, std::move(pod), std::move(warn)));
+}
+
+std::string K8sOrchestrator::path(Kind kind, const std::string& name) const { return object_path(kind, ns_, name); }
+
+Result<std::vector<Object>> K8sOrchestrator::list(Kind kind, Deadline deadline) {
+  std::vector<Object> all;
+  std::string next;
+  do {
+    ApiRequest request;
+    request.what = called("list", kind, "");
+    request.target = collection_path(kind, ns_) + "?limit=500";
+    if (const std::string selector = selector_of(kind); !selector.empty()) request.target += "&labelSelector=" + url_encoded(selector);
+    if (!next.empty()) request.target += "&continue=" + url_encoded(next);
+    auto body = client_->call(request, deadline);
+    if (!body) return body.error();
+    auto page = decode_list(kind, *body);
+    if (!page) return page.error();
+    for (const Unreadable& each : page->unreadable) {
+      if (warn_) warn_(each.why + "; it is left out");
+    }
+    std::move(page->objects.begin(), page->objects.end(), std::back_inserter(all));
+    next = page->next;
+  } while (!next.empty());
+  return all;
+}
+
+Result<Object> K8sOrchestrator::get(Kind kind, const std::string& name, Deadline deadline) {
+  if (name.empty()) return Error{Code::not_found, called("get", kind, "\"\"") + ": a name is never empty"};
+  ApiRequest request;
+  request.what = called("get", kind, name);
+  request.target = path(kind, name);
+  return write(request, kind, deadline);
+}
+
+Result<Object> K8sOrchestrator::write(const ApiRequest& request, Kind kind, Deadline deadline) {
+  auto body = client_->call(request, deadline);
+  if (!body) return body.error();
+  auto object = decode(kind, *body);
+  if (!object) return Error{Code::data_loss, object.error().message};
+  return object;
+}
+
+Result<Object> K8sOrchestrator::create(const Object& object, Deadline deadline) {
+  if (Status may = ours_to_write(object.kind); !may) return may.error();
+  if (Status named = check_name(object.name); !named) return named.error();
+  return write({called("create", object.kind, object.name), "POST", collection_path(object.kind, ns_), encode_new(object, ns_)},
+               object.kind, deadline);
+}
+
+Result<Object> K8sOrchestrator::update(const Object& object, Deadline deadline) {
+  if (Status may = ours_to_write(object.kind); !may) return may.error();
+  const std::string what = called("update", object.kind, object.name);
+  if (object.version != 0) {
+    auto written = write({what, "PATCH", path(object.kind, object.name), update_patch(object, ns_), json_patch}, object.kind, deadline);
+    if (written || written.error().code != Code::invalid_argument) return written;
+  }
+  // Other software has its part in the object, or the server does not like what is in it and will say so again.
+  return merge_and_put(object, deadline);
+}
+
+Result<Object> K8sOrchestrator::merge_and_put(const Object& object, Deadline deadline) {
+  const std::string what = called("update", object.kind, object.name);
+  ApiRequest read;
+  read.what = what;
+  read.target = path(object.kind, object.name);
+  auto stored = client_->call(read, deadline);
+  if (!stored) return stored.error();
+  const auto before = decode(object.kind, *stored);
+  if (before && before->version != object.version) {
+    return Error{Code::conflict, what + ": it was written by somebody else since it was read"};
+  }
+  auto merged = merge_into(*stored, object, ns_);
+  if (!merged) return merged.error();
+  if (!*merged) return before;
+  return write({what, "PUT", path(object.kind, object.name), std::move(**merged)}, object.kind, deadline);
+}
+
+Result<Object> K8sOrchestrator::update_status(const Object& object, Deadline deadline) {
+  if (Status may = ours_to_write(object.kind); !may) return may.error();
+  const std::string what = called("update the status of", object.kind, object.name);
+  // An empty status is not the same to the server as none, which would make a write of nothing.
+  if (object.version == 0 || object.status == "{}") {
+    auto there = get(object.kind, object.name, deadline);
+    if (!there || (there->version == object.version && there->status == object.status)) return there;
+    if (there->version != object.version) return Error{Code::conflict, what + ": it was written by somebody else since it was read"};
+  }
+  return write({what, "PATCH", path(object.kind, object.name) + "/status", status_patch(object), json_patch}, object.kind, deadline);
+}
+
+Status K8sOrchestrator::remove(Kind kind, const std::string& name, Deadline deadline) {
+  constexpr Duration default_grace = std::chrono::seconds(5);
+  if (kind == Kind::runner) return stop_runner(name, default_grace, deadline);
+  if (Status may = ours_to_write(kind); !may) return may;
+  const auto gone = client_->call({called("delete", kind, name), "DELETE", path(kind, name),
+                                   R"({"apiVersion":"v1","kind":"DeleteOptions","propagationPolicy":"Background"})"},
+                                  deadline);
+  return gone || gone.error().code == Code::not_found ? Status{} : gone.error();
+}
+
+Result<std::unique_ptr<Watch>> K8sOrchestrator::watch(Kind kind, Deadline deadline) {
+  WatchOptions options;
+  options.kind = kind;
+  options.ns = ns_;
+  options.warn = warn_;
+  auto watch = K8sWatch::open(client_, std::move(options), deadline);
+  if (!watch) return watch.error();
+  return std::unique_ptr<Watch>(std::move(*watch));
+}
+
+// With the object's uid, by which `kubectl describe` finds its events; without it where that cannot be had quickly.
+Status K8sOrchestrator::record(const Event& event, Deadline deadline) {
+  std::string uid;
+  ApiRequest about;
+  about.what = called("get", event.kind, event.name);
+  about.target = path(event.kind, event.name) + "?resourceVersion=0";
+  if (auto body = client_->call(about, deadline)) {
+    if (auto object = decode(event.kind, *body)) uid = object->uid;
+  }
+  return events_.record(event, uid, deadline);
+}
+
+Result<std::vector<StoredEvent>> K8sOrchestrator::events(std::uint64_t after, Deadline deadline) {
+  return events_.events(after, deadline);
+}
+
+Result<std::vector<StoredEvent>> K8sOrchestrator::wait_events(std::uint64_t after, Deadline deadline) {
+  return events_.wait(after, deadline);
+}
+
+Result<Object> K8sOrchestrator::start_runner(const Object& runner, Deadline deadline) {
+  auto pod = encode_runner_pod(runner, ns_, pod_);
+  if (!pod) return pod.error();
+  return write({called("start", Kind::runner, runner.name), "POST", collection_path(Kind::runner, ns_), std::move(*pod)},
+               Kind::runner, deadline);
+}
+
+Status K8sOrchestrator::stop_runner(const std::string& name, Duration grace, Deadline deadline) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(std::max(grace, Duration::zero())).count();
+  const auto gone = client_->call({called("stop", Kind::runner, name), "DELETE", path(Kind::runner, name),
+                                   R"({"apiVersion":"v1","kind":"DeleteOptions","gracePeriodSeconds":)" + std::to_string(seconds) + "}"},
+                                  deadline);
+  return gone || gone.error().code == Code::not_found ? Status{} : gone.error();
+}
+
+std::string K8sOrchestrator::vm_directory(const std::string&) { return ""; }
+
+}  // namespace neonvm::k8s

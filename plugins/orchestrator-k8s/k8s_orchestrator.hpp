@@ -1,0 +1,65 @@
+// K8sOrchestrator: the orchestrator door on a Kubernetes API server, for one namespace.
+//
+// VirtualMachines and migrations are custom resources (neonvm crd), nodes are Kubernetes' own and only read, runners are
+// pods, leases coordination.k8s.io Leases, events core Events. Opened through the plugin's entry (plugin.cpp) or by
+// tests; opening speaks to nobody. Threads: any. The version of an Object is its resourceVersion.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "core/ports/orchestrator.hpp"
+#include "plugins/orchestrator-k8s/api_client.hpp"
+#include "plugins/orchestrator-k8s/event_log.hpp"
+#include "plugins/orchestrator-k8s/k8s_watch.hpp"
+#include "plugins/orchestrator-k8s/lease_book.hpp"
+#include "plugins/orchestrator-k8s/settings.hpp"
+
+namespace neonvm::plugin {
+struct Options;
+}
+
+namespace neonvm::k8s {
+
+class K8sOrchestrator final : public Orchestrator {
+ public:
+  static Result<std::unique_ptr<K8sOrchestrator>> open(const plugin::Options& options);
+  static Result<std::unique_ptr<K8sOrchestrator>> open(Access access, PodSettings pod,
+                                                       std::function<void(const std::string&)> warn);
+
+  Result<std::vector<Object>> list(Kind kind, Deadline deadline) override;
+  Result<Object> get(Kind kind, const std::string& name, Deadline deadline) override;
+  Result<Object> create(const Object& object, Deadline deadline) override;
+  Result<Object> update(const Object& object, Deadline deadline) override;
+  Result<Object> update_status(const Object& object, Deadline deadline) override;
+  Status remove(Kind kind, const std::string& name, Deadline deadline) override;
+  Result<std::unique_ptr<Watch>> watch(Kind kind, Deadline deadline) override;
+  Status record(const Event& event, Deadline deadline) override;
+  Result<std::vector<StoredEvent>> events(std::uint64_t after, Deadline deadline) override;
+  Result<std::vector<StoredEvent>> wait_events(std::uint64_t after, Deadline deadline) override;
+  Result<Object> start_runner(const Object& runner, Deadline deadline) override;
+  Status stop_runner(const std::string& name, Duration grace, Deadline deadline) override;
+  Result<bool> hold_lease(const std::string& name, const std::string& holder, Duration ttl, Deadline) override;
+  Status release_lease(const std::string& name, const std::string& holder, Deadline deadline) override;
+  std::string vm_directory(const std::string& vm_name) override;
+
+ private:
+  K8sOrchestrator(std::shared_ptr<ApiClient> client, std::string ns, PodSettings pod,
+                  std::function<void(const std::string&)> warn);
+  Result<Object> merge_and_put(const Object& object, Deadline deadline);
+  Result<Object> write(const ApiRequest& request, Kind kind, Deadline deadline);
+  Result<LeaseRecord> read_lease(const std::string& name, Deadline deadline);
+  Status write_lease(const LeaseRecord& before, const std::string& name, const std::string& holder, Duration ttl, Deadline);
+  [[nodiscard]] std::string path(Kind kind, const std::string& name) const;
+
+  const std::shared_ptr<ApiClient> client_;
+  const std::string ns_;
+  const PodSettings pod_;
+  const std::function<void(const std::string&)> warn_;
+  EventLog events_;
+  std::mutex lease_mutex_;
+  LeaseBook leases_;
+};
+
+}  // namespace neonvm::k8s

@@ -1,0 +1,154 @@
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "core/wire/model_json.hpp"
+#include "plugins/orchestrator-k8s/json_text.hpp"
+#include "plugins/orchestrator-k8s/node_object.hpp"
+#include "plugins/orchestrator-k8s/object_json.hpp"
+#include "plugins/orchestrator-k8s/runner_pod.hpp"
+
+namespace neonvm::k8s {
+namespace {
+
+// Deep enough for any object that the API server stores; a tree is copied and destroyed by recursion.
+constexpr int deepest = 100;
+
+std::string fit(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return text.substr(0, 300);
+}
+
+Result<Json> parse(std::string_view text) {
+  bool too_deep = false;
+  const auto watch_depth = [&too_deep](int depth, Json::parse_event_t, Json&) {
+    too_deep = too_deep || depth > deepest;
+    return depth <= deepest;
+  };
+  Json json = Json::parse(text, watch_depth, false);
+  if (json.is_discarded() || too_deep || !json.is_object()) return Error{Code::invalid_argument, "is not a JSON object"};
+  return json;
+}
+
+const Json* member(const Json& json, const char* key) {
+  if (!json.is_object()) return nullptr;
+  const auto found = json.find(key);
+  return found == json.end() || found->is_null() ? nullptr : &*found;
+}
+
+// What the model knows; a newer server may have more.
+Json known_metadata(const Json& metadata) {
+  Json known = Json::object();
+  for (const char* key : {"name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp",
+                          "deletionTimestamp", "labels", "annotations", "finalizers"}) {
+    if (const Json* value = member(metadata, key)) known[key] = *value;
+  }
+  const Json* owners = member(metadata, "ownerReferences");
+  if (owners != nullptr && owners->is_array() && !owners->empty()) {
+    const auto controls = [](const Json& owner) { return member(owner, "controller") != nullptr && owner["controller"] == true; };
+    const auto first = std::find_if(owners->begin(), owners->end(), controls);
+    const Json& owner = first != owners->end() ? *first : owners->front();
+    known["ownerReferences"] = Json::array({{{"uid", text_at(owner, "/uid")}}});
+  }
+  return known;
+}
+
+Result<Object> custom_object(Kind kind, const Json& json) {
+  Json reduced = {{"apiVersion", "vm.neon.tech/v1"}, {"kind", to_string(kind)}};
+  if (const Json* metadata = member(json, "metadata")) reduced["metadata"] = known_metadata(*metadata);
+  for (const char* part : {"spec", "status"}) {
+    if (const Json* value = member(json, part)) reduced[part] = *value;
+  }
+  auto object = wire::decode_object(dump(reduced));
+  if (!object) return object;
+  if (const auto owner = object->annotations.find(owner_annotation); owner != object->annotations.end()) {
+    if (object->owner_uid.empty()) object->owner_uid = owner->second;
+    object->annotations.erase(owner);
+  }
+  return object;
+}
+
+std::string name_of(Kind kind, const Json& json) {
+  const Json* metadata = member(json, "metadata");
+  const std::string name = metadata == nullptr ? "" : text_at(*metadata, "/name");
+  return std::string(to_string(kind)) + " " + (name.empty() ? "without a name" : fit(name));
+}
+
+Result<Object> object_of(Kind kind, const Json& json) {
+  Result<Object> object = [&]() -> Result<Object> {
+    switch (kind) {
+      case Kind::node: return node_object(dump(json));
+      case Kind::runner: return runner_object(dump(json));
+      case Kind::virtual_machine:
+      case Kind::migration: break;
+    }
+    return custom_object(kind, json);
+  }();
+  if (object && (object->uid.empty() || object->version == 0)) {
+    object = Error{Code::invalid_argument, "has no uid or no resourceVersion that is a number"};
+  }
+  if (!object) return object.error().at(name_of(kind, json));
+  return object;
+}
+
+Unreadable unreadable(const Json& json, const Error& error) {
+  const Json* metadata = member(json, "metadata");
+  return {metadata == nullptr ? "" : text_at(*metadata, "/uid"), version_of(json), error.message};
+}
+
+}  // namespace
+
+Result<Object> decode(Kind kind, std::string_view text) {
+  const auto json = parse(text);
+  if (!json) return json.error().at(to_string(kind));
+  return object_of(kind, *json);
+}
+
+Result<ListPage> decode_list(Kind kind, std::string_view text) {
+  const auto json = parse(text);
+  if (!json) return json.error().at(std::string("list of ") + to_string(kind));
+  ListPage page;
+  page.version = version_of(*json);
+  if (const Json* metadata = member(*json, "metadata")) page.next = text_at(*metadata, "/continue");
+  const Json* items = member(*json, "items");
+  if (page.version == 0 || (items != nullptr && !items->is_array())) {
+    return Error{Code::invalid_argument, std::string("list of ") + to_string(kind) + ": has no resourceVersion, or items that are no list"};
+  }
+  if (items == nullptr) return page;
+  for (const Json& item : *items) {
+    auto object = object_of(kind, item);
+    if (object) page.objects.push_back(std::move(*object));
+    else page.unreadable.push_back(unreadable(item, object.error()));
+  }
+  return page;
+}
+
+Result<WatchEvent> decode_event(Kind kind, std::string_view line) {
+  constexpr std::array<std::pair<const char*, EventType>, 5> types{
+      {{"ADDED", EventType::added}, {"MODIFIED", EventType::modified}, {"DELETED", EventType::deleted},
+       {"BOOKMARK", EventType::bookmark}, {"ERROR", EventType::error}}};
+  const auto json = parse(line);
+  if (!json) return json.error().at("watch event");
+  const std::string word = text_at(*json, "/type");
+  const auto type = std::find_if(types.begin(), types.end(), [&](const auto& each) { return word == each.first; });
+  const Json* object = member(*json, "object");
+  if (type == types.end() || object == nullptr) {
+    return Error{Code::invalid_argument, "watch event: has no object, or a type that is not known: \"" + fit(word) + "\""};
+  }
+  WatchEvent event;
+  event.type = type->second;
+  if (event.type == EventType::error) {
+    event.status = dump(*object);
+  } else if (event.type == EventType::bookmark) {
+    event.version = version_of(*object);
+  } else {
+    auto read = object_of(kind, *object);
+    if (read) event.object = std::move(*read);
+    else event.unreadable = unreadable(*object, read.error());
+  }
+  return event;
+}
+
+}  // namespace neonvm::k8s

@@ -1,0 +1,34 @@
+#include "plugins/orchestrator-k8s/resources.hpp"
+
+#include "plugins/orchestrator-k8s/api_client.hpp"
+
+namespace neonvm::k8s {
+namespace {
+
+std::string in_namespace(const std::string& ns) { return "/namespaces/" + url_encoded(ns); }
+
+}  // namespace
+
+std::string collection_path(Kind kind, const std::string& ns) {
+  switch (kind) {
+    case Kind::virtual_machine: return "/apis/vm.neon.tech/v1" + in_namespace(ns) + "/virtualmachines";
+    case Kind::migration: return "/apis/vm.neon.tech/v1" + in_namespace(ns) + "/virtualmachinemigrations";
+    case Kind::node: return "/api/v1/nodes";
+    case Kind::runner: return "/api/v1" + in_namespace(ns) + "/pods";
+  }
+  return "";
+}
+
+std::string object_path(Kind kind, const std::string& ns, const std::string& name) {
+  return collection_path(kind, ns) + "/" + url_encoded(name);
+}
+
+std::string events_path(const std::string& ns) { return "/api/v1" + in_namespace(ns) + "/events"; }
+
+std::string lease_path(const std::string& ns, const std::string& name) {
+  return "/apis/coordination.k8s.io/v1" + in_namespace(ns) + "/leases" + (name.empty() ? "" : "/" + url_encoded(name));
+}
+
+std::string selector_of(Kind kind) { return kind == Kind::runner ? vm_name_label : ""; }
+
+}  // namespace neonvm::k8s

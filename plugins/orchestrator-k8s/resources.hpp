@@ -1,0 +1,21 @@
+// resources: where the API server keeps each kind of object. Pure.
+#pragma once
+
+#include <string>
+
+#include "core/model/object.hpp"
+
+namespace neonvm::k8s {
+
+// Of a runner's pod; its value is the name of the VM. Upstream's label.
+constexpr const char* vm_name_label = "vm.neon.tech/name";
+
+// "/apis/vm.neon.tech/v1/namespaces/default/virtualmachines"; nodes have no namespace.
+std::string collection_path(Kind kind, const std::string& ns);
+std::string object_path(Kind kind, const std::string& ns, const std::string& name);
+std::string events_path(const std::string& ns);
+std::string lease_path(const std::string& ns, const std::string& name);  // "" for the collection
+// What belongs to neonvm in that collection, as a labelSelector; empty: all.
+std::string selector_of(Kind kind);
+
+}  // namespace neonvm::k8s

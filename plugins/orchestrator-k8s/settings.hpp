@@ -1,0 +1,30 @@
+// Settings: what this plugin is told when it is opened.
+//
+// One setting "json" with an object, or the object's members as settings of their own:
+//   kubeconfig     file; empty: $KUBECONFIG, ~/.kube/config, and in a pod its service account
+//   context        of the kubeconfig; empty: its current-context
+//   namespace      of everything but nodes; empty: the context's, "default"
+//   runnerImage    image of runner pods; needed only to start runners
+//   schedulerName  of runner pods; empty: the cluster's default
+// Failure: an unknown name or a value that makes no sense is invalid_argument and named.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "core/model/result.hpp"
+#include "plugins/orchestrator-k8s/access.hpp"
+#include "plugins/orchestrator-k8s/runner_pod.hpp"
+
+namespace neonvm::k8s {
+
+struct Settings {
+  std::string kubeconfig, context, ns;
+  PodSettings pod;
+};
+
+Result<Settings> read_settings(const std::map<std::string, std::string>& options);
+// From the files and the environment that the settings point to.
+Result<Access> find_access(const Settings& settings);
+
+}  // namespace neonvm::k8s

@@ -1,0 +1,205 @@
+// What goes wrong with a real API server.
+#include <unistd.h>
+
+#include <fstream>
+#include <thread>
+
+#include "core/wire/model_json.hpp"
+#include "tests/plugins/orchestrator-k8s/real_server.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace neonvm::k8s {
+namespace {
+
+using contracts::runner_object;
+using contracts::vm_object;
+
+// The next change, whatever outage lies before it.
+Change await_change(Watch& watch) {
+  const Deadline deadline = in_time();
+  while (true) {
+    auto change = watch.next(deadline);
+    INFO((change ? "no change came" : change.error().message));
+    REQUIRE(std::chrono::steady_clock::now() < deadline);
+    if (change && *change) return **change;
+  }
+}
+
+std::unique_ptr<Watch> synced_watch(Orchestrator& door) {
+  auto watch = door.watch(Kind::virtual_machine, in_time());
+  INFO((watch ? "" : watch.error().message));
+  REQUIRE(watch.ok());
+  while (await_change(**watch).kind != ChangeKind::synced) {
+  }
+  return std::move(*watch);
+}
+
+void must_create(Orchestrator& door, const std::string& name) {
+  const Deadline deadline = in_time();
+  while (true) {
+    const auto made = door.create(vm_object(name), deadline);
+    if (made || made.error().code == Code::already_exists) return;
+    INFO(made.error().message);
+    REQUIRE(is_transient(made.error().code));
+    REQUIRE(std::chrono::steady_clock::now() < deadline);
+  }
+}
+
+TEST_CASE("a watch goes on where it was after the API server was killed") {
+  const auto door = open_door(fresh_namespace());
+  const auto watch = synced_watch(*door);
+  must_create(*door, "before");
+  CHECK(await_change(*watch).object.name == "before");
+  bench("restart --hard kube-apiserver");
+  must_create(*door, "after");
+  const Change change = await_change(*watch);
+  CHECK(change.kind == ChangeKind::added);
+  CHECK(change.object.name == "after");
+}
+
+TEST_CASE("a watch whose place was compacted away delivers the difference, deletions included") {
+  const auto door = open_door(fresh_namespace());
+  must_create(*door, "gone");
+  must_create(*door, "kept");
+  const auto watch = synced_watch(*door);
+  // The watch is cut, and not pulled while the world changes; the next server knows only what is in etcd.
+  bench("restart --hard kube-apiserver");
+  REQUIRE(door->remove(Kind::virtual_machine, "gone", in_time()).ok());
+  must_create(*door, "fresh");
+  bench("compact");
+  bench("restart --hard kube-apiserver");
+  std::vector<Change> changes;
+  while (changes.size() < 2) {
+    Change change = await_change(*watch);
+    if (change.kind != ChangeKind::synced) changes.push_back(std::move(change));
+  }
+  bool deleted = false, added = false;
+  for (const Change& change : changes) {
+    deleted = deleted || (change.kind == ChangeKind::deleted && change.object.name == "gone");
+    added = added || (change.kind == ChangeKind::added && change.object.name == "fresh");
+  }
+  CHECK(deleted);
+  CHECK(added);
+}
+
+TEST_CASE("of two writers one is told of the conflict, and other software's finalizers stay") {
+  const std::string ns = fresh_namespace();
+  const auto door = open_door(ns), other = open_door(ns);
+  Object object = *door->create(vm_object("web"), in_time());
+  const auto client = *ApiClient::open(server_access());
+  must_call(*client, {"add a finalizer", "PATCH", "/apis/vm.neon.tech/v1/namespaces/" + ns + "/virtualmachines/web",
+                      R"({"metadata":{"finalizers":["other.example/one"]}})", "application/merge-patch+json"});
+  CHECK(door->update(object, in_time()).error().code == Code::conflict);
+  object = *door->get(Kind::virtual_machine, "web", in_time());
+  object.finalizer = true;
+  object.spec = R"({"a":2})";
+  const auto updated = door->update(object, in_time());
+  REQUIRE(updated.ok());
+  CHECK(other->update_status(object, in_time()).error().code == Code::conflict);
+  ApiRequest read;
+  read.what = "read";
+  read.target = "/apis/vm.neon.tech/v1/namespaces/" + ns + "/virtualmachines/web";
+  const std::string stored = must_call(*client, read);
+  CHECK(stored.find("other.example/one") != std::string::npos);
+  CHECK(stored.find("vm.neon.tech/finalizer") != std::string::npos);
+  REQUIRE(door->remove(Kind::virtual_machine, "web", in_time()).ok());
+  object = *door->get(Kind::virtual_machine, "web", in_time());
+  object.finalizer = false;
+  REQUIRE(door->update(object, in_time()).ok());
+  CHECK(door->get(Kind::virtual_machine, "web", in_time())->deleting.has_value());
+}
+
+TEST_CASE("a server of another authority is refused, and so is a stranger") {
+  Access access = server_access();
+  SECTION("no authority of ours signed it") {
+    access.tls.ca_pem.clear();
+    access.tls.ca.clear();
+    const auto refused = open_door("default", access)->list(Kind::virtual_machine, in_time());
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code == Code::permission_denied);
+    CHECK(refused.error().message.find("certificate") != std::string::npos);
+  }
+  SECTION("a token that is none") {
+    access.tls.certificate_pem = access.tls.key_pem = "";
+    access.tls.certificate = access.tls.key = "";
+    access.token = "hunter2";
+    const auto refused = open_door("default", access)->watch(Kind::virtual_machine, in_time());
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code == Code::permission_denied);
+    CHECK(refused.error().message.find("hunter2") == std::string::npos);
+  }
+}
+
+TEST_CASE("a list longer than a page is read whole") {
+  const std::string ns = fresh_namespace();
+  const auto door = open_door(ns);
+  for (int i = 0; i < 7; ++i) must_create(*door, "vm" + std::to_string(i));
+  WatchOptions options;
+  options.ns = ns;
+  options.page = 3;
+  auto watch = K8sWatch::open(*ApiClient::open(server_access()), options, in_time());
+  REQUIRE(watch.ok());
+  int added = 0;
+  while (await_change(**watch).kind == ChangeKind::added) ++added;
+  CHECK(added == 7);
+}
+
+TEST_CASE("a silent server is noticed, and the watch goes on when it speaks again") {
+  const std::string ns = fresh_namespace();
+  WatchOptions options;
+  options.ns = ns;
+  options.lifetime = std::chrono::seconds(1);
+  options.silence = std::chrono::seconds(2);
+  std::string warned;
+  options.warn = [&warned](const std::string& text) { warned += text + "\n"; };
+  auto watch = K8sWatch::open(*ApiClient::open(server_access()), options, in_time());
+  REQUIRE(watch.ok());
+  CHECK(await_change(**watch).kind == ChangeKind::synced);
+  bench("pause kube-apiserver");
+  const Deadline deadline = in_time();
+  while (warned.find("silent") == std::string::npos && std::chrono::steady_clock::now() < deadline) {
+    (void)(*watch)->next(std::chrono::steady_clock::now() + std::chrono::milliseconds(200));
+  }
+  bench("resume kube-apiserver");
+  CHECK(warned.find("silent") != std::string::npos);
+  must_create(*open_door(ns), "late");
+  CHECK(await_change(**watch).object.name == "late");
+}
+
+TEST_CASE("a runner is a pod, as its kubelet says it is") {
+  const std::string ns = fresh_namespace();
+  const auto door = open_door(ns);
+  const auto client = *ApiClient::open(server_access());
+  const Deadline deadline = in_time();
+  auto started = door->start_runner(runner_object("web-1", "web"), deadline);
+  // The namespace's service account comes some moments after it.
+  while (!started && started.error().code == Code::permission_denied && std::chrono::steady_clock::now() < deadline) {
+    started = door->start_runner(runner_object("web-1", "web"), deadline);
+  }
+  INFO((started ? "" : started.error().message));
+  REQUIRE(started.ok());
+  CHECK(started->labels == runner_object("web-1", "web").labels);
+  CHECK(started->owner_uid == "uid-of-web");
+  CHECK(wire::decode_runner_spec(started->spec)->vm == "web");
+  CHECK(door->start_runner(runner_object("web-1", "web"), deadline).error().code == Code::already_exists);
+  const auto say = [&](const std::string& status) {
+    must_call(*client, {"play kubelet", "PATCH", "/api/v1/namespaces/" + ns + "/pods/web-1/status", "{\"status\":" + status + "}",
+                        "application/merge-patch+json"});
+    return *wire::decode_runner_status(door->get(Kind::runner, "web-1", deadline)->status);
+  };
+  const std::string container = R"("name":"neonvm-runner","image":"i","imageID":"","restartCount":0)";
+  const auto running = say(R"({"phase":"Running","podIP":"10.1.2.3","containerStatuses":[{)" + container + R"(,"ready":true}]})");
+  CHECK(running.phase == RunnerPhase::running);
+  CHECK(running.endpoint == "https://10.1.2.3:25183");
+  const auto failed = say(R"({"phase":"Failed","containerStatuses":[{)" + container +
+                          R"(,"ready":false,"state":{"terminated":{"exitCode":137,"reason":"OOMKilled"}}}]})");
+  CHECK(failed.phase == RunnerPhase::failed);
+  CHECK(failed.exit_reason == "exit code 137 (OOMKilled)");
+  CHECK(failed.vm_ended);
+  REQUIRE(door->stop_runner("web-1", std::chrono::seconds(0), deadline).ok());
+  CHECK(door->get(Kind::runner, "web-1", deadline).error().code == Code::not_found);
+  CHECK(door->stop_runner("web-1", std::chrono::seconds(0), deadline).ok());
+}
+
+}  // namespace
+}  // namespace neonvm::k8s
