@@ -44,6 +44,7 @@ RunnerWord word_from(const wire::RunnerReport& report) {
   word.guest_connected = report.guest_connected;
   word.guest_version = report.guest_version;
   word.health = report.health;
+  word.notices = report.notices;
   word.migration = report.migration;
   word.incoming_address = report.incoming_address;
   return word;

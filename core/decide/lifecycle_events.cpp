@@ -30,6 +30,7 @@ class Diff {
     phase_changed();
     scaled();
     health_changed();
+    noticed();
     conditions_changed();
     return std::move(events_);
   }
@@ -83,6 +84,12 @@ class Diff {
     if (then == now) return;
     if (now == Health::healthy) return say(false, "Healthy", "the workload answers its check");
     if (now == Health::unhealthy) say(true, "Unhealthy", "the workload fails its check: " + after_.health.why);
+  }
+
+  void noticed() {
+    for (const std::string& notice : after_.notices) {
+      if (std::ranges::find(before_.notices, notice) == before_.notices.end()) say(true, "GuestNotice", notice);
+    }
   }
 
   // Reasons that no phase tells: why a VM does not start, and what is wrong with a running one.

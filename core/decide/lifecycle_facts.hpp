@@ -31,6 +31,7 @@ struct RunnerWord {
   bool guest_connected = false;
   std::string guest_version;
   WorkloadHealth health;
+  std::vector<std::string> notices;
   MigrationReport migration;
   std::string incoming_address;
 };

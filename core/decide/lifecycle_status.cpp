@@ -107,6 +107,7 @@ void observe(const RunnerFacts& runner, const LifecycleFacts& facts, VmStatus& s
   status.guest_connected = word.fresh && word.guest_connected;
   if (!word.guest_version.empty()) status.guest_version = word.guest_version;
   status.health = word.health;
+  status.notices = word.notices;
   status.accelerator = word.accelerator;
   status.phase = phase_of(word, facts, status);
   status.why = why_of(runner);
@@ -126,6 +127,7 @@ void clear_runner(VmStatus& status) {
   status.memory.why.clear();
   status.guest_connected = false;
   status.health = {};
+  status.notices.clear();
   status.accelerator.clear();
 }
 

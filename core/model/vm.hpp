@@ -174,6 +174,7 @@ struct VmStatus {
   bool guest_connected = false;      // the monitor in the guest answers
   std::string guest_version;
   WorkloadHealth health;
+  std::vector<std::string> notices;  // what the guest's hooks think people should know: "postgres: … wants a restart"
   std::string accelerator;           // "kvm", "tcg"
   std::optional<Revision> current_revision;
   WallTime current_revision_at{};

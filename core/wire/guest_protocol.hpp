@@ -77,6 +77,14 @@ struct HealthNews {
   friend bool operator==(const HealthNews&, const HealthNews&) = default;
 };
 
+// Guest -> host: what people should know of the guest, by its hooks: all of it, at each change and once a session.
+// {"type":"notices","notices":["postgres: shared_buffers is small: restart"]}
+struct Notices {
+  std::vector<std::string> notices;
+
+  friend bool operator==(const Notices&, const Notices&) = default;
+};
+
 // Host -> guest, answered by Reply with `cpus_online`. {"type":"setCpus","id":7,"count":3,"revision":12}
 struct SetCpus {
   std::uint64_t id = 0;
@@ -200,8 +208,8 @@ struct UnknownMessage {
   friend bool operator==(const UnknownMessage&, const UnknownMessage&) = default;
 };
 
-using GuestMessage = std::variant<Hello, SampleMessage, WantMemory, WorkloadEnded, HealthNews, SetCpus, AskConsent, TellGrown, Reply,
-                                  Exec, StreamData, Ack, Signal, PutFile, GetFile, Shutdown, Ping, LinkError, UnknownMessage>;
+using GuestMessage = std::variant<Hello, SampleMessage, WantMemory, WorkloadEnded, HealthNews, Notices, SetCpus, AskConsent,
+                                  TellGrown, Reply, Exec, StreamData, Ack, Signal, PutFile, GetFile, Shutdown, Ping, LinkError, UnknownMessage>;
 
 Result<GuestMessage> decode_guest_message(std::string_view line);
 std::string encode(const GuestMessage& message);  // one line, newline included

@@ -49,6 +49,7 @@ void describe(auto& v, Like<RunnerReport> auto& r) {
     health.field_or("state", r.health.state, Health::none);
     health.field("why", r.health.why);
   });
+  v.field("notices", r.notices);
   v.field("guestFloor", r.guest_floor);
   v.field_or("migration", r.migration, MigrationReport{});
   v.field("incomingAddress", r.incoming_address);

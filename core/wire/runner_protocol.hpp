@@ -44,6 +44,7 @@ struct RunnerReport {
   bool guest_connected = false;
   std::string guest_version;
   WorkloadHealth health;                // as the guest told last
+  std::vector<std::string> notices;     // as the guest told last; kept while it is silent
   std::optional<Bytes> guest_floor;     // from the last refused consent
   MigrationReport migration;
   std::string incoming_address;         // target: where to migrate to; empty until it listens

@@ -60,6 +60,7 @@ void describe(auto& v, Like<VmStatus> auto& s) {
     health.field_or("state", s.health.state, Health::none);
     health.field("message", s.health.why);
   });
+  v.field("notices", s.notices);
   revision_at(v, "currentRevision", s.current_revision, s.current_revision_at);
   v.field("conditions", s.conditions);
   v.keep({"podIP", "extraNetIP", "extraNetMask", "sshSecretName", "tlsSecretName"});

@@ -44,6 +44,7 @@ RunnerReport report() {
   r.guest_connected = coin();
   r.guest_version = text();
   r.health = health();
+  r.notices = list(text);
   r.guest_floor = maybe(size);
   r.migration = migration_report();
   r.incoming_address = text();
@@ -84,6 +85,7 @@ GuestMessage guest_message() {
       [] { return WantMemory{size(), text()}; },
       [] { return WorkloadEnded{code(), text(), number(), coin()}; },
       [] { return HealthNews{health()}; },
+      [] { return Notices{list(text)}; },
       [] { return SetCpus{number(), count(), revision()}; },
       [] { return AskConsent{number(), resources(), revision()}; },
       [] { return TellGrown{number(), resources(), revision()}; },

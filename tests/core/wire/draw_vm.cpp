@@ -128,6 +128,7 @@ VmStatus vm_status() {
   s.guest_connected = coin();
   s.guest_version = text();
   s.health = health();
+  s.notices = list(text);
   s.accelerator = text();
   if (coin()) {
     s.current_revision = revision();
