@@ -11,6 +11,6 @@ Command init_command() {
           [](Options&) { return [](Context&) -> Result<int> { return guest::run_init(); }; }};
 }
 
-std::vector<Command> all_commands() { return {monitor_command(), init_command(), load_command()}; }
+std::vector<Command> all_commands() { return {monitor_command(), init_command(), load_command(), postgres_hook_command()}; }
 
 }  // namespace neonvm::cli

@@ -8,5 +8,6 @@ namespace neonvm::cli {
 Command monitor_command();
 Command init_command();
 Command load_command();
+Command postgres_hook_command();
 
 }  // namespace neonvm::cli
