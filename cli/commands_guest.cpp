@@ -12,5 +12,6 @@ Command init_command() {
 }
 
 std::vector<Command> all_commands() { return {monitor_command(), init_command(), load_command(), ssh_server_command()}; }
+std::vector<Command> all_commands() { return {monitor_command(), init_command(), load_command(), postgres_hook_command()}; }
 
 }  // namespace neonvm::cli

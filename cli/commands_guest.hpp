@@ -9,5 +9,6 @@ Command monitor_command();
 Command init_command();
 Command load_command();
 Command ssh_server_command();
+Command postgres_hook_command();
 
 }  // namespace neonvm::cli

@@ -128,6 +128,7 @@ Result<int> describe_vm(Context& context, const std::string& name) {
                        (vm->status.health.why.empty() ? "" : " — " + vm->status.health.why));
   }
   line("Clock", vm->status.clock_news);
+  for (const std::string& notice : vm->status.notices) line("Notice", notice);
   line("Image", vm->spec.root_image.empty() ? "the default guest" : vm->spec.root_image);
   for (const Port& port : vm->spec.ports) {
     if (port.host != 0) line("Port", "127.0.0.1:" + std::to_string(port.host) + " -> " + std::to_string(port.guest));

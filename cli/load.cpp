@@ -36,19 +36,43 @@ Result<int> load_cpus(const LoadFlags& flags, Duration time) {
   return 0;
 }
 
+Result<std::optional<Bytes>> rate_of(const std::string& text) {
+  if (text.empty()) return std::optional<Bytes>();
+  const auto rate = parse_bytes(text.substr(0, text.size() - (text.ends_with("/s") ? 2 : 0)));
+  if (!rate) return rate.error().at("--rate");
+  return std::optional<Bytes>(*rate);
+}
+
+Result<int> wave_memory(const LoadFlags& flags, std::size_t dots, Duration time) {
+  const auto low = parse_bytes(flags.amount.substr(0, dots)), high = parse_bytes(flags.amount.substr(dots + 2));
+  if (!low) return low.error().at("amount");
+  if (!high) return high.error().at("amount");
+  if (*low >= *high) return Error{Code::invalid_argument, "amount: \"" + flags.amount + "\": give the smaller first"};
+  if (time == Duration{}) return Error{Code::invalid_argument, "seconds: say for how long, like: load memory 256Mi..1Gi 60"};
+  if (flags.check) return Error{Code::invalid_argument, "--check: of memory that comes and goes nothing can be checked"};
+  const auto rate = rate_of(flags.rate);
+  if (!rate) return rate.error();
+  guest::MemoryWave wave{*low, *high, {}, time};
+  wave.rate = rate->value_or(guest::MemoryWave{}.rate);
+  const Status done = guest::wave_memory(wave, [](Bytes has) {
+    std::printf("%llu MiB\n", static_cast<unsigned long long>(has.value / mib));
+    std::fflush(stdout);
+  });
+  if (!done) return done.error();
+  return 0;
+}
+
 Result<int> load_memory(const LoadFlags& flags, Duration time) {
+  if (const std::size_t dots = flags.amount.find(".."); dots != std::string::npos) return wave_memory(flags, dots, time);
   const auto size = parse_bytes(flags.amount);
   if (!size) return size.error().at("amount");
   guest::MemoryLoad load;
   load.size = *size;
   load.time = time;
   load.check = flags.check;
-  if (!flags.rate.empty()) {
-    const bool per_second = flags.rate.ends_with("/s");
-    const auto rate = parse_bytes(flags.rate.substr(0, flags.rate.size() - (per_second ? 2 : 0)));
-    if (!rate) return rate.error().at("--rate");
-    load.rate = *rate;
-  }
+  const auto rate = rate_of(flags.rate);
+  if (!rate) return rate.error();
+  load.rate = *rate;
   const auto report = guest::load_memory(load);
   if (!report) return report.error();
   std::printf("%s filled in %.2f s", to_string(*size).c_str(), report->fill_seconds);
@@ -87,12 +111,15 @@ Command load_command() {
             o.positional("cpu|memory|locked|tables|slab", flags->what, "",
                          "What to load; the last three are memory that does not leave by itself");
             o.positional("AMOUNT", flags->amount, "", "How many busy loops, or how much memory, like 1Gi");
+            o.positional("cpu|memory", flags->what, "", "What to load");
+            o.positional("AMOUNT", flags->amount, "", "How many busy loops, or how much memory, like 1Gi; 256Mi..1Gi goes up and down between the two");
             o.positional("SECONDS", flags->time, "", "For how long in all; memory: filling is always finished", false);
             o.text("--rate", flags->rate, "BYTES/s", "How fast memory is filled, like 256Mi/s");
             o.flag("--check", flags->check, "Read memory back and rewrite it in rounds; exit code 1 if it has changed");
             o.example("neonvm load cpu 4 30");
             o.example("neonvm load slab 100Mi 60");
             o.example("neonvm load memory 1Gi 60 --rate 256Mi/s --check");
+            o.example("neonvm load memory 256Mi..2Gi 60 --rate 256Mi/s");
             return [flags](Context&) { return load(*flags); };
           }};
 }

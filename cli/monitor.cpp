@@ -34,8 +34,8 @@ Command monitor_command() {
             o.text("--cgroup", flags->options.cgroup, "NAME",
                    "Below /sys/fs/cgroup; its anonymous memory must fit a shrink (upstream's rule; also: neonvm.cgroup=)");
             o.flag("--upstream-ports", flags->options.upstream_ports,
-                   "Serve upstream's monitor protocol on port 10301 and metrics on 9100, to everybody who reaches "
-                   "this guest: neither knows passwords (also: neonvm.upstream=1 on the kernel's command line)");
+                   "Serve upstream's monitor protocol on port 10301 and metrics on 9100 and 9499, to everybody who "
+                   "reaches this guest: none of them knows passwords (also: neonvm.upstream=1 on the kernel's command line)");
             o.text("--upstream-address", flags->options.upstream_address, "ADDRESS", "Where those ports listen");
             o.flag("-v,--verbose", flags->verbose, "Say more on standard error");
             o.example("neonvm monitor");

@@ -13,6 +13,9 @@ namespace {
 
 constexpr const char* room = "hooks";
 
+// A busy guest answers late now and then; that alone is nothing for people.
+constexpr int failures_to_tell = 3;
+
 std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 bool can_be_run(const std::string& path) {
@@ -58,7 +61,7 @@ bool Hooks::still_runs(const std::string& path) const {
 
 void Hooks::ask(const wire::HookQuestion& question, std::function<void(const HookVerdict&)> done) {
   const auto all = paths();
-  std::erase_if(working_sets_, [&all](const auto& one) { return !std::binary_search(all.begin(), all.end(), one.first); });
+  std::erase_if(said_, [&all](const auto& one) { return !std::binary_search(all.begin(), all.end(), one.first); });
   auto round = std::make_shared<Round>();
   round->question = question;
   round->done = std::move(done);
@@ -109,13 +112,50 @@ void Hooks::answered(const std::string& path, Round& round, const Result<wire::H
   if (!answer) {
     runtime::log_warning(room, "no answer", {{"hook", name}, {"why", answer.error().message}});
     if (round.question.event == wire::HookEvent::shrink) round.refuse(name + ": " + answer.error().message, std::nullopt);
+    HookSaid& said = said_[path];
+    ++said.failures;
+    said.fault = answer.error().message;
   } else {
-    if (answer->working_set) working_sets_[path] = *answer->working_set;
+    hear(path, *answer);
     if (!answer->ok) round.refuse(name + ": " + (answer->why.empty() ? "refuses" : answer->why), answer->floor);
   }
+  heard_ = true;
+  if (told_) told_();
   if (--round.missing > 0) return;
-  for (const auto& [hook, size] : working_sets_) round.verdict.working_set = round.verdict.working_set + size;
+  for (const auto& [hook, said] : said_) round.verdict.working_set = round.verdict.working_set + said.working_set;
   round.done(round.verdict);
+}
+
+void Hooks::hear(const std::string& path, const wire::HookAnswer& answer) {
+  HookSaid& said = said_[path];
+  said.failures = 0;
+  if (answer.working_set) said.working_set = *answer.working_set;
+  if (answer.working_set_pages) said.working_set_pages = *answer.working_set_pages;
+  if (answer.notices) said.notices = *answer.notices;
+  if (answer.metrics) said.metrics = *answer.metrics;
+}
+
+std::optional<std::vector<std::string>> Hooks::notices() const {
+  if (!heard_) return std::nullopt;
+  std::vector<std::string> all;
+  for (const auto& [path, said] : said_) {
+    for (const std::string& notice : said.notices) all.push_back(name_of(path) + ": " + notice);
+    if (said.failures >= failures_to_tell) all.push_back("hook " + name_of(path) + " fails: " + said.fault);
+  }
+  return all;
+}
+
+std::vector<double> Hooks::working_set_pages() const {
+  for (const auto& [path, said] : said_) {
+    if (!said.working_set_pages.empty()) return said.working_set_pages;
+  }
+  return {};
+}
+
+std::vector<wire::HookMetric> Hooks::metrics() const {
+  std::vector<wire::HookMetric> all;
+  for (const auto& [path, said] : said_) all.insert(all.end(), said.metrics.begin(), said.metrics.end());
+  return all;
 }
 
 }  // namespace neonvm::guest

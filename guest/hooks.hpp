@@ -4,7 +4,8 @@
 // question, so hooks may come and go. Threads: loop thread. Lifetime: what still runs at the end is killed. Failure: a
 // hook that hangs, crashes or answers what cannot be read refuses a shrink, with its name and why, because nobody knows
 // what it had to say; for other questions that is only logged. A hook runs once at a time: while it does, a `look` is left
-// out, and any other question waits for its end, at most `limit`. Every ask() is answered once.
+// out, and any other question waits for its end, at most `limit`. Every ask() is answered once. What a hook has told holds
+// until it tells it anew or is gone; a hook that has failed three times in a row is told of beside the hooks' own notices.
 #pragma once
 
 #include <functional>
@@ -28,12 +29,28 @@ struct HookVerdict {
   Bytes working_set{0};              // the sum of what each hook said last
 };
 
+// What one hook has told last, in any of its answers.
+struct HookSaid {
+  Bytes working_set{0};
+  std::vector<double> working_set_pages;
+  std::vector<std::string> notices;
+  std::vector<wire::HookMetric> metrics;
+  int failures = 0;                  // in a row
+  std::string fault;                 // of the last one
+};
+
 class Hooks {
  public:
   explicit Hooks(runtime::Loop& loop, std::string folder = "/etc/neonvm/hooks", Duration limit = std::chrono::seconds(2));
 
   [[nodiscard]] bool any() const { return !paths().empty(); }
   void ask(const wire::HookQuestion& question, std::function<void(const HookVerdict&)> done);
+  // Called after each answer that may have changed what follows.
+  void on_told(std::function<void()> told) { told_ = std::move(told); }
+  // Empty until a hook has been heard.
+  [[nodiscard]] std::optional<std::vector<std::string>> notices() const;   // "postgres: …", in the order of the names
+  [[nodiscard]] std::vector<double> working_set_pages() const;             // of the first hook that tells them
+  [[nodiscard]] std::vector<wire::HookMetric> metrics() const;
 
  private:
   struct Round;
@@ -48,6 +65,7 @@ class Hooks {
   void begin(const std::string& path, const std::shared_ptr<Round>& round);
   void wait(const std::string& path, const std::shared_ptr<Round>& round);
   void answered(const std::string& path, Round& round, const Result<wire::HookAnswer>& answer);
+  void hear(const std::string& path, const wire::HookAnswer& answer);
   void over(const HookRun* run);
   [[nodiscard]] bool still_runs(const std::string& path) const;
 
@@ -56,7 +74,9 @@ class Hooks {
   Duration limit_;
   std::list<std::unique_ptr<HookRun>> runs_;
   std::list<Waiting> waiting_;
-  std::map<std::string, Bytes> working_sets_;
+  std::map<std::string, HookSaid> said_;          // by path
+  bool heard_ = false;
+  std::function<void()> told_;
 };
 
 }  // namespace neonvm::guest

@@ -1,10 +1,12 @@
 #include "guest/load.hpp"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <thread>
 #include <vector>
 
@@ -104,6 +106,59 @@ Result<MemoryLoadReport> load_memory(const MemoryLoad& load) {
     ++round;
   } while (Clock::now() - start < load.time);
   return report;
+}
+
+namespace {
+
+constexpr std::size_t wave_step = 256 * 1024;
+
+// What is taken back is a hole in the file: freed at once, and shared memory to the kernel, as shared_buffers is.
+class SharedWords {
+ public:
+  explicit SharedWords(std::size_t bytes) : bytes_(bytes), file_(::memfd_create("wave", MFD_CLOEXEC)) {
+    if (!file_.valid() || ::ftruncate(file_.get(), static_cast<off_t>(bytes)) != 0) return;
+    void* at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file_.get(), 0);
+    words_ = at == MAP_FAILED ? nullptr : static_cast<char*>(at);
+  }
+  ~SharedWords() {
+    if (words_ != nullptr) ::munmap(words_, bytes_);
+  }
+  SharedWords(const SharedWords&) = delete;
+  SharedWords& operator=(const SharedWords&) = delete;
+  [[nodiscard]] bool valid() const { return words_ != nullptr; }
+  void take(std::size_t at) { std::memset(words_ + at, 0x5a, wave_step); }
+  bool give_back(std::size_t at) { return ::madvise(words_ + at, wave_step, MADV_REMOVE) == 0; }
+
+ private:
+  std::size_t bytes_;
+  Fd file_;
+  char* words_ = nullptr;
+};
+
+}  // namespace
+
+Status wave_memory(const MemoryWave& wave, const std::function<void(Bytes)>& told) {
+  const std::size_t low = round_up(wave.low, wave_step).value, high = round_up(wave.high, wave_step).value;
+  SharedWords words(high);
+  if (!words.valid()) return errno_error(to_string(wave.high) + " of memory", errno);
+  const auto start = Clock::now();
+  const auto pause = from_seconds(static_cast<double>(wave_step) / static_cast<double>(std::max<std::uint64_t>(wave.rate.value, wave_step)));
+  auto due = start, tell = start;
+  std::size_t has = 0;
+  for (bool up = true; Clock::now() - start < wave.time;) {
+    if (has >= high) up = false;
+    if (has <= low) up = true;
+    if (up) words.take(has);
+    has = up ? has + wave_step : has - wave_step;
+    if (!up && !words.give_back(has)) return errno_error("giving memory back", errno);
+    if (Clock::now() >= tell) {
+      told(Bytes{has});
+      tell += std::chrono::seconds(1);
+    }
+    due += pause;
+    std::this_thread::sleep_until(due);
+  }
+  return {};
 }
 
 }  // namespace neonvm::guest

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 #include "core/model/instant.hpp"
@@ -35,6 +36,14 @@ Result<MemoryLoadReport> load_memory(const MemoryLoad& load);
 // slab of the kernel's that it cannot drop (pipes). Failure: what the kernel refuses, with how far it got.
 enum class KernelLoad { locked, page_tables, slab };
 Result<Bytes> hold_memory(KernelLoad what, Bytes amount, Duration time);
+// Up from `low` to `high` and down again, for so long: shared memory as databases have it, at `rate` a second. `told`: about
+// once a second, what it has now. REQUIRES low < high. Upstream's allocate-loop.
+struct MemoryWave {
+  Bytes low, high;
+  Bytes rate{256 * mib};
+  Duration time{};
+};
+Status wave_memory(const MemoryWave& wave, const std::function<void(Bytes)>& told);
 
 // What stands in word `index` in that round. Pure; no two neighbours and no two rounds agree.
 constexpr std::uint64_t pattern_word(std::uint64_t index, std::uint64_t round) {

@@ -35,6 +35,7 @@ constexpr std::size_t most_queued = 64 * 1024;
 
 // An image with a time daemon of its own: two who set one clock would fight.
 bool keeps_own_clock() { return KernelCmdline::of_this_machine().find("neonvm.clock").value_or("host") == "own"; }
+runtime::HttpResponse metrics_page(std::string text) { return {200, {{"content-type", "text/plain; version=0.0.4"}}, std::move(text)}; }
 
 class Monitor {
  public:
@@ -55,6 +56,7 @@ class Monitor {
   void workload_news();
   void watch_health();
   void tell_health();
+  void tell_notices();
   void begin_session();
   void device_seen(const Uevent& event);
   void look_at_devices();
@@ -82,11 +84,12 @@ class Monitor {
   NewsWatch news_{[this] { workload_news(); }};
   std::unique_ptr<HealthCheck> health_;
   std::uint64_t told_starts_ = 0;            // in this session
+  std::optional<std::vector<std::string>> told_notices_;
   PowerOff power_;
   runtime::Timer farewell_;
   GuestMetrics metrics_;
   std::unique_ptr<UpstreamDoor> upstream_;
-  std::unique_ptr<runtime::HttpServer> monitor_server_, metrics_server_;
+  std::unique_ptr<runtime::HttpServer> monitor_server_, metrics_server_, cache_server_;
 };
 
 Monitor::Monitor(const MonitorOptions& options)
@@ -150,6 +153,10 @@ GuestSample Monitor::with_floor(GuestSample sample) const {
 void Monitor::sampled(const GuestSample& sample, const std::string& event) {
   if (link_.queued() < most_queued) link_.send(wire::SampleMessage{with_floor(sample), event});
   if (upstream_) metrics_.sampled(sample);
+  GuestSample whole = sample;
+  whole.working_set_pages = hooks_.working_set_pages();
+  if (upstream_) metrics_.sampled(whole);
+  if (link_.queued() < most_queued) link_.send(wire::SampleMessage{std::move(whole), event});
 }
 
 void Monitor::pressed(Pressured what) {
@@ -188,6 +195,8 @@ void Monitor::begin_session() {
   told_starts_ = 0;
   tell_of_workload();
   tell_health();
+  told_notices_.reset();
+  tell_notices();
   sampler_.start();
 }
 
@@ -207,6 +216,14 @@ void Monitor::watch_health() {
 
 void Monitor::tell_health() {
   if (health_ && link_.in_session()) link_.send(wire::HealthNews{health_->health()});
+}
+
+// A monitor that has just started and heard no hook yet takes nothing back of what its predecessor told.
+void Monitor::tell_notices() {
+  auto notices = hooks_.notices();
+  if (!notices || notices == told_notices_ || !link_.in_session()) return;
+  told_notices_ = notices;
+  link_.send(wire::Notices{std::move(*notices)});
 }
 
 void Monitor::tell_of_workload() {
@@ -268,9 +285,15 @@ void Monitor::open_upstream_ports() {
   });
   metrics_server_ = std::make_unique<runtime::HttpServer>(loop_, open_to_all);
   metrics_server_->route("GET", "/metrics", [this](const runtime::HttpRequest&, runtime::Responder respond) {
-    respond({200, {{"content-type", "text/plain; version=0.0.4"}}, metrics_.text()});
+    respond(metrics_page(metrics_.text() + hook_metrics_text(hooks_.metrics())));
   });
-  for (const Status& opened : {serve(upstream_monitor_port, *monitor_server_), serve(upstream_metrics_port, *metrics_server_)}) {
+  cache_server_ = std::make_unique<runtime::HttpServer>(loop_, open_to_all);
+  cache_server_->route("GET", "/metrics", [this](const runtime::HttpRequest&, runtime::Responder respond) {
+    const std::string text = cache_metrics_text(hooks_.metrics(), hooks_.working_set_pages());
+    respond(text.empty() ? runtime::HttpResponse{404, {}, "no hook tells of a local file cache\n"} : metrics_page(text));
+  });
+  for (const Status& opened : {serve(upstream_monitor_port, *monitor_server_), serve(upstream_metrics_port, *metrics_server_),
+                               serve(upstream_cache_port, *cache_server_)}) {
     if (!opened) runtime::log_error(room, "upstream port not open", {{"why", opened.error().message}});
   }
 }
@@ -294,6 +317,7 @@ int Monitor::run() {
   sampler_.start();
   memory_watch_.look();
   look_at_devices();
+  hooks_.on_told([this] { tell_notices(); });
   desk_.look();
   watch_health();
   return loop_.run();

@@ -2,7 +2,7 @@
 // on, consent given, memory asked for, commands run, power-off.
 //
 // Called by cli/monitor. Reads /proc, /sys and the kernel's uevents; writes CPU and memory states; talks over the
-// virtio-serial port and, only when told to, over TCP ports 10301 and 9100. Threads: one loop, and its workers for what
+// virtio-serial port and, only when told to, over TCP ports 10301, 9100 and 9499. Threads: one loop, and its workers for what
 // blocks. Lifetime: until SIGTERM or SIGINT. A restarted monitor takes over from what the kernel says; the host sees a new
 // session. Failure: each part that cannot work says so in the log and leaves the others working.
 #pragma once
@@ -19,7 +19,7 @@ namespace neonvm::guest {
 struct MonitorOptions {
   std::string port = wire::guest_port_name;
   Duration period = std::chrono::seconds(1);
-  // Upstream's monitor protocol on 10301 and metrics on 9100: both without authentication, so off unless asked for here
+  // Upstream's monitor protocol on 10301, metrics on 9100 and 9499: all without authentication, so off unless asked for here
   // or with neonvm.upstream=1 on the kernel's command line.
   bool upstream_ports = false;
   std::string upstream_address = "0.0.0.0";

@@ -26,6 +26,8 @@ class Failed(Exception):
 
 
 class Demo:
+    load = "neonvm"  # the guest's program with the command "load"
+
     def __init__(self, program, policy):
         self.program, self.policy = program, policy
         self.home = tempfile.mkdtemp(prefix="neonvm-demo-")
@@ -87,6 +89,18 @@ class Demo:
                 return int(line.split()[1]) / 1024
         raise Failed("no MemTotal in the guest")
 
+    # --- what PostgresDemo does in its own way
+
+    def image(self):
+        return ()
+
+    def begin_load(self):
+        step("Four busy loops in the guest")
+        self.background(self.load, "load", "cpu", "4", "40")
+
+    def end_load(self):
+        self.guest("sh", "-c", "kill $(cat /tmp/load.pid)")
+
     # --- the acts
 
     def boot(self):
@@ -94,22 +108,21 @@ class Demo:
         log = open(os.path.join(self.home, "serve.log"), "ab")
         self.serve = subprocess.Popen(self.argv("serve"), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         began = time.monotonic()
-        self.run("run", "demo", "--cpus", "1..4", "--memory", "512Mi..2Gi", "--policy", self.policy)
+        self.run("run", "demo", "--cpus", "1..4", "--memory", "512Mi..2Gi", "--policy", self.policy, *self.image())
         self.measured("start to answering guest", f"{time.monotonic() - began:.1f} s")
         self.boot_id = self.guest("cat", "/proc/sys/kernel/random/boot_id")
         self.watch()
 
     def cpu(self):
-        step("Four busy loops in the guest")
-        self.background("neonvm", "load", "cpu", "4", "40")
+        self.begin_load()
         took = self.until(lambda: int(self.guest("nproc")) >= 4, "four CPUs", 150)
         self.measured("load to four CPUs online", f"{took:.2f} s")
-        self.guest("sh", "-c", "kill $(cat /tmp/load.pid)")
+        self.end_load()
 
     def grow_memory(self):
         step("The guest takes 1400 MiB, 256 MiB a second")
         # The load tool checks every word that it wrote, round after round, also while the VM moves.
-        self.background("neonvm", "load", "memory", "1400Mi", "60", "--rate", "256Mi/s", "--check")
+        self.background(self.load, "load", "memory", "1400Mi", "60", "--rate", "256Mi/s", "--check")
         took = self.until(lambda: self.memory() > 1400, "the memory", 60)
         self.measured("memory grown from 512Mi to hold 1400Mi in use", f"{took:.2f} s")
 
@@ -172,13 +185,25 @@ class Demo:
             print(f"  {what.ljust(width)}  {value}")
 
 
+def the_demo(options):
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    os.environ.setdefault("NEONVM", options.program)
+    from demo_postgres import PostgresDemo, example_disk_path
+    if options.postgres or (os.path.exists(example_disk_path()) and not options.busy_loops):
+        return PostgresDemo(options.program, options.policy)
+    return Demo(options.program, options.policy)
+
+
 def main():
     parser = argparse.ArgumentParser(prog="scripts/demo")
     parser.add_argument("program")
     parser.add_argument("--policy", default="pressure,calm=15", help="scaling policy (default: pressure,calm=15)")
+    parser.add_argument("--postgres", action="store_true", help="with a Postgres VM and pgbench; its disk is made if need be "
+                        "(default: if the disk is there)")
+    parser.add_argument("--busy-loops", action="store_true", help="with the default guest, even if the disk is there")
     parser.add_argument("--keep", action="store_true", help="keep the home with its logs")
     options = parser.parse_args()
-    demo = Demo(options.program, options.policy)
+    demo = the_demo(options)
     code = 0
     try:
         for act in (demo.boot, demo.cpu, demo.grow_memory, demo.migrate, demo.shrink, demo.by_hand, demo.stop):
@@ -196,4 +221,5 @@ def main():
 
 
 if __name__ == "__main__":
+    sys.modules["demo"] = sys.modules["__main__"]  # PostgresDemo's Demo is this one
     main()

@@ -1,5 +1,6 @@
 #include "core/daemon/guest_link.hpp"
 
+#include <algorithm>
 #include <random>
 
 #include "core/runtime/log.hpp"
@@ -27,6 +28,8 @@ void make_harmless(std::string& text) {
     if (byte < ' ' || byte == 0x7f) c = '?';
   }
 }
+
+constexpr std::size_t most_notices = 16;
 
 Error no_guest() { return Error{Code::unavailable, "no monitor answers in the guest"}; }
 
@@ -122,6 +125,10 @@ void GuestLink::line(std::string_view text) {
   } else if (auto* news = std::get_if<wire::HealthNews>(&*message)) {
     make_harmless(news->health.why);
     if (callbacks_.health) callbacks_.health(news->health);
+  } else if (auto* told = std::get_if<wire::Notices>(&*message)) {
+    told->notices.resize(std::min(told->notices.size(), most_notices));
+    for (std::string& notice : told->notices) make_harmless(notice);
+    if (callbacks_.notices) callbacks_.notices(told->notices);
   } else if (auto* want = std::get_if<wire::WantMemory>(&*message)) {
     make_harmless(want->why);
     callbacks_.want(*want);

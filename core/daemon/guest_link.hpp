@@ -24,6 +24,7 @@ class GuestLink {
     std::function<void(const wire::WantMemory&)> want;
     std::function<void(const wire::WorkloadEnded&)> workload_ended;
     std::function<void(const WorkloadHealth&)> health;
+    std::function<void(const std::vector<std::string>&)> notices;
     std::function<void(wire::StreamData)> data;
     std::function<void(const wire::Ack&)> ack;
   };

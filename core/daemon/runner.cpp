@@ -100,6 +100,10 @@ Runner::Runner(runtime::Loop& loop, Hypervisor& hypervisor, RunnerSettings setti
     report_.health = health;
     changed();
   };
+  callbacks.notices = [this](const std::vector<std::string>& notices) {
+    report_.notices = notices;
+    changed();
+  };
   callbacks.data = [this](const wire::StreamData& data) { if (audience_) audience_->guest_data(data); };
   callbacks.ack = [this](const wire::Ack& ack) { if (!files_->acknowledged(ack) && audience_) audience_->guest_ack(ack); };
   guest_ = std::make_unique<GuestLink>(loop_, settings_.machine.guest_socket, std::move(callbacks));

@@ -48,6 +48,7 @@ RunnerWord word_from(const wire::RunnerReport& report) {
   word.clock_warning = report.clock_warning;
   word.swap = report.swap;
   word.files = report.files;
+  word.notices = report.notices;
   word.migration = report.migration;
   word.incoming_address = report.incoming_address;
   return word;

@@ -31,6 +31,7 @@ class Diff {
     scaled();
     health_changed();
     clock_changed();
+    noticed();
     conditions_changed();
     return std::move(events_);
   }
@@ -89,6 +90,10 @@ class Diff {
   void clock_changed() {
     if (after_.clock_news.empty() || after_.clock_news == before_.clock_news) return;
     say(after_.clock_warning, "ClockCorrected", "the guest's clock: " + after_.clock_news);
+  void noticed() {
+    for (const std::string& notice : after_.notices) {
+      if (std::ranges::find(before_.notices, notice) == before_.notices.end()) say(true, "GuestNotice", notice);
+    }
   }
 
   // Reasons that no phase tells: why a VM does not start, and what is wrong with a running one.

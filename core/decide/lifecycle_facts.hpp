@@ -35,6 +35,7 @@ struct RunnerWord {
   bool clock_warning = false;
   std::optional<MemoryState> swap;
   std::vector<FilesState> files;
+  std::vector<std::string> notices;
   MigrationReport migration;
   std::string incoming_address;
 };

@@ -124,6 +124,7 @@ void observe(const RunnerFacts& runner, const LifecycleFacts& facts, VmStatus& s
   }
   status.files = word.files;
   observe_swap(word, facts, status);
+  status.notices = word.notices;
   status.accelerator = word.accelerator;
   status.phase = phase_of(word, facts, status);
   status.why = why_of(runner);
@@ -145,6 +146,7 @@ void clear_runner(VmStatus& status) {
   status.files.clear();
   status.guest_connected = false;
   status.health = {};
+  status.notices.clear();
   status.accelerator.clear();
 }
 

@@ -201,6 +201,7 @@ struct VmStatus {
   WorkloadHealth health;
   std::string clock_news;            // the guest's clock was more than 0.5 s off, and how it was put right; the last time
   bool clock_warning = false;        // it was set back
+  std::vector<std::string> notices;  // what the guest's hooks think people should know: "postgres: … wants a restart"
   std::string accelerator;           // "kvm", "tcg"
   std::optional<Revision> current_revision;
   WallTime current_revision_at{};

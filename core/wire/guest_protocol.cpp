@@ -24,6 +24,7 @@ const char* type_of(const SampleMessage*) { return "sample"; }
 const char* type_of(const WantMemory*) { return "wantMemory"; }
 const char* type_of(const WorkloadEnded*) { return "workloadEnded"; }
 const char* type_of(const HealthNews*) { return "workloadHealth"; }
+const char* type_of(const Notices*) { return "notices"; }
 const char* type_of(const SetCpus*) { return "setCpus"; }
 const char* type_of(const AskConsent*) { return "askConsent"; }
 const char* type_of(const TellGrown*) { return "tellGrown"; }
@@ -74,6 +75,8 @@ void describe(auto& v, Like<HealthNews> auto& m) {
   v.need("state", m.health.state);
   v.field("why", m.health.why);
 }
+
+void describe(auto& v, Like<Notices> auto& m) { v.field("notices", m.notices); }
 
 void describe(auto& v, Like<SetCpus> auto& m) {
   v.need("id", m.id);

@@ -78,6 +78,14 @@ struct HealthNews {
   friend bool operator==(const HealthNews&, const HealthNews&) = default;
 };
 
+// Guest -> host: what people should know of the guest, by its hooks: all of it, at each change and once a session.
+// {"type":"notices","notices":["postgres: shared_buffers is small: restart"]}
+struct Notices {
+  std::vector<std::string> notices;
+
+  friend bool operator==(const Notices&, const Notices&) = default;
+};
+
 // Host -> guest, answered by Reply with `cpus_online`. {"type":"setCpus","id":7,"count":3,"revision":12}
 struct SetCpus {
   std::uint64_t id = 0;

@@ -56,6 +56,7 @@ void describe(auto& v, Like<RunnerReport> auto& r) {
   v.field("swap", r.swap);
   v.field_or("swapUsed", r.swap_used, Bytes{});
   v.field("files", r.files);
+  v.field("notices", r.notices);
   v.field("guestFloor", r.guest_floor);
   v.field_or("migration", r.migration, MigrationReport{});
   v.field("incomingAddress", r.incoming_address);

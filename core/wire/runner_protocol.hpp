@@ -49,6 +49,7 @@ struct RunnerReport {
   std::optional<MemoryState> swap;      // none: the machine has no swap disk
   Bytes swap_used;                      // by the last sample; no report comes for it alone
   std::vector<FilesState> files;        // each that the guest is to have
+  std::vector<std::string> notices;     // as the guest told last; kept while it is silent
   std::optional<Bytes> guest_floor;     // from the last refused consent
   MigrationReport migration;
   std::string incoming_address;         // target: where to migrate to; empty until it listens

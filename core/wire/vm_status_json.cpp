@@ -64,6 +64,7 @@ void describe(auto& v, Like<VmStatus> auto& s) {
   });
   v.field("clockNews", s.clock_news);
   v.field_or("clockWarning", s.clock_warning, false);
+  v.field("notices", s.notices);
   revision_at(v, "currentRevision", s.current_revision, s.current_revision_at);
   v.field("conditions", s.conditions);
   v.keep({"podIP", "extraNetIP", "extraNetMask", "sshSecretName", "tlsSecretName"});

@@ -138,6 +138,40 @@ TEST_CASE("a working set holds until another is said or the hook is gone") {
   CHECK(desk.ask(look).working_set == Bytes{0});
 }
 
+TEST_CASE("what a hook tells beside holds until it is told anew") {
+  Desk desk;
+  int told = 0;
+  desk.hooks.on_told([&] { ++told; });
+  CHECK_FALSE(desk.hooks.notices());
+  desk.hook("a", R"(echo '{"notices":["restart me"],"workingSetPages":[1,2],"metrics":[{"name":"x","value":1}]}')");
+  desk.hook("b", R"(echo '{"metrics":[{"name":"y","value":2}]}')");
+  CHECK(desk.ask(look).ok);
+  CHECK(told == 2);
+  CHECK(desk.hooks.notices() == std::vector<std::string>{"a: restart me"});
+  CHECK(desk.hooks.working_set_pages() == std::vector<double>{1, 2});
+  CHECK(desk.hooks.metrics().size() == 2);
+  desk.hook("a", "exit 0");
+  desk.ask(look);
+  CHECK(desk.hooks.notices()->size() == 1);
+  desk.hook("a", R"(echo '{"notices":[]}')");
+  std::filesystem::remove(desk.dir.path("hooks/b"));
+  desk.ask(look);
+  CHECK(desk.hooks.notices()->empty());
+  CHECK(desk.hooks.metrics().size() == 1);
+}
+
+TEST_CASE("a hook that fails again and again is told of until it works again") {
+  Desk desk;
+  desk.hook("bad", "exit 3");
+  for (int i = 0; i < 2; ++i) desk.ask(look);
+  CHECK(desk.hooks.notices()->empty());
+  desk.ask(look);
+  CHECK(desk.hooks.notices() == std::vector<std::string>{"hook bad fails: exit code 3"});
+  desk.hook("bad", "exit 0");
+  desk.ask(look);
+  CHECK(desk.hooks.notices()->empty());
+}
+
 namespace {
 
 // A guest of 1000 MiB with so many available.

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """neonvm build docker://…: through skopeo, from a registry on this machine's loopback. Needs skopeo and openssl."""
-import glob
 import hashlib
 import json
 import os
@@ -13,6 +12,7 @@ import threading
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from debian_programs import unpacked  # noqa: E402
 from images_test import NEONVM, oci_image  # noqa: E402
 
 CONFIG = """version: 0.1
@@ -23,18 +23,7 @@ http: {addr: "127.0.0.1:0", tls: {certificate: FOLDER/cert.pem, key: FOLDER/key.
 
 
 def registry_program():
-    """Debian's docker-registry, unpacked and not installed: installed, it would serve this machine's port 5000 from then on."""
-    cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "neonvm", "docker-registry")
-    program = shutil.which("docker-registry") or os.path.join(cache, "usr/bin/docker-registry")
-    if not os.path.exists(program):
-        with tempfile.TemporaryDirectory(prefix="nvmr") as folder:
-            os.chmod(folder, 0o755)
-            subprocess.run(["apt-get", "-q", "download", "docker-registry"], cwd=folder, check=True, capture_output=True)
-            subprocess.run(["dpkg-deb", "-x", glob.glob(folder + "/*.deb")[0], folder + "/unpacked"], check=True)
-            os.makedirs(os.path.dirname(cache), exist_ok=True)
-            shutil.rmtree(cache, ignore_errors=True)
-            shutil.move(folder + "/unpacked", cache)
-    return program
+    return shutil.which("docker-registry") or unpacked("docker-registry", ["docker-registry"]) + "/usr/bin/docker-registry"
 
 
 class Registry:

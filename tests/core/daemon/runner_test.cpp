@@ -156,6 +156,18 @@ TEST_CASE("what a workload's check says is told, harmless for a terminal, and is
   CHECK(world.report().health == WorkloadHealth{});
 }
 
+TEST_CASE("notices of the guest are kept while it is silent, harmless and not too many") {
+  World world;
+  auto guest = std::make_unique<fakes::ScriptedGuest>(world.runner->settings().machine.guest_socket);
+  REQUIRE(world.up());
+  guest->send(wire::Notices{std::vector<std::string>(50, "pg: \x1b[2Jrestart")});
+  REQUIRE(world.until([&] { return !world.report().notices.empty(); }));
+  CHECK(world.report().notices == std::vector<std::string>(16, "pg: ?[2Jrestart"));
+  guest.reset();
+  REQUIRE(world.until([&] { return !world.report().guest_connected; }));
+  CHECK(world.report().notices.size() == 16);
+}
+
 TEST_CASE("a size beyond what the VM was started with is refused and changes nothing") {
   World world;
   fakes::ScriptedGuest guest(world.runner->settings().machine.guest_socket);

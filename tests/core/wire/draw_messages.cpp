@@ -59,6 +59,7 @@ RunnerReport report() {
   r.swap = maybe(memory_state);
   r.swap_used = size();
   r.files = list(files_state);
+  r.notices = list(text);
   r.guest_floor = maybe(size);
   r.migration = migration_report();
   r.incoming_address = text();
@@ -100,6 +101,7 @@ GuestMessage guest_message() {
       [] { return WantMemory{size(), text()}; },
       [] { return WorkloadEnded{code(), text(), number(), coin()}; },
       [] { return HealthNews{health()}; },
+      [] { return Notices{list(text)}; },
       [] { return SetCpus{number(), count(), revision()}; },
       [] { return AskConsent{number(), resources(), revision()}; },
       [] { return TellGrown{number(), resources(), revision()}; },

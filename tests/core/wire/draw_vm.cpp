@@ -143,6 +143,7 @@ VmStatus vm_status() {
   s.health = health();
   s.clock_news = text();
   s.clock_warning = coin();
+  s.notices = list(text);
   s.accelerator = text();
   if (coin()) {
     s.current_revision = revision();

@@ -56,6 +56,19 @@ TEST_CASE("a source that a former copy has emptied is taken back, and only when 
   CHECK(back.runner == "s");
 }
 
+TEST_CASE("a notice of the guest is an event once") {
+  VmStatus before, after;
+  before.phase = after.phase = Phase::running;
+  before.notices = {"a"};
+  after.notices = {"a", "b"};
+  const auto events = decide::events_between(before, after);
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].reason == "GuestNotice");
+  CHECK(events[0].message == "b");
+  CHECK(events[0].warning);
+  CHECK(decide::events_between(after, before).empty());
+}
+
 TEST_CASE("a workload's health is told when it changes, and starting is no news") {
   VmStatus before, after;
   before.phase = after.phase = Phase::running;
