@@ -11,7 +11,8 @@ Command init_command() {
           [](Options&) { return [](Context&) -> Result<int> { return guest::run_init(); }; }};
 }
 
-std::vector<Command> all_commands() { return {monitor_command(), init_command(), load_command(), ssh_server_command()}; }
-std::vector<Command> all_commands() { return {monitor_command(), init_command(), load_command(), postgres_hook_command()}; }
+std::vector<Command> all_commands() {
+  return {monitor_command(), init_command(), load_command(), ssh_server_command(), postgres_hook_command()};
+}
 
 }  // namespace neonvm::cli

@@ -110,8 +110,6 @@ Command load_command() {
             auto flags = std::make_shared<LoadFlags>();
             o.positional("cpu|memory|locked|tables|slab", flags->what, "",
                          "What to load; the last three are memory that does not leave by itself");
-            o.positional("AMOUNT", flags->amount, "", "How many busy loops, or how much memory, like 1Gi");
-            o.positional("cpu|memory", flags->what, "", "What to load");
             o.positional("AMOUNT", flags->amount, "", "How many busy loops, or how much memory, like 1Gi; 256Mi..1Gi goes up and down between the two");
             o.positional("SECONDS", flags->time, "", "For how long in all; memory: filling is always finished", false);
             o.text("--rate", flags->rate, "BYTES/s", "How fast memory is filled, like 256Mi/s");

@@ -36,6 +36,7 @@ Result<MemoryLoadReport> load_memory(const MemoryLoad& load);
 // slab of the kernel's that it cannot drop (pipes). Failure: what the kernel refuses, with how far it got.
 enum class KernelLoad { locked, page_tables, slab };
 Result<Bytes> hold_memory(KernelLoad what, Bytes amount, Duration time);
+
 // Up from `low` to `high` and down again, for so long: shared memory as databases have it, at `rate` a second. `told`: about
 // once a second, what it has now. REQUIRES low < high. Upstream's allocate-loop.
 struct MemoryWave {

@@ -35,6 +35,7 @@ constexpr std::size_t most_queued = 64 * 1024;
 
 // An image with a time daemon of its own: two who set one clock would fight.
 bool keeps_own_clock() { return KernelCmdline::of_this_machine().find("neonvm.clock").value_or("host") == "own"; }
+
 runtime::HttpResponse metrics_page(std::string text) { return {200, {{"content-type", "text/plain; version=0.0.4"}}, std::move(text)}; }
 
 class Monitor {
@@ -151,9 +152,7 @@ GuestSample Monitor::with_floor(GuestSample sample) const {
 }
 
 void Monitor::sampled(const GuestSample& sample, const std::string& event) {
-  if (link_.queued() < most_queued) link_.send(wire::SampleMessage{with_floor(sample), event});
-  if (upstream_) metrics_.sampled(sample);
-  GuestSample whole = sample;
+  GuestSample whole = with_floor(sample);
   whole.working_set_pages = hooks_.working_set_pages();
   if (upstream_) metrics_.sampled(whole);
   if (link_.queued() < most_queued) link_.send(wire::SampleMessage{std::move(whole), event});

@@ -108,6 +108,12 @@ Runner::Runner(runtime::Loop& loop, Hypervisor& hypervisor, RunnerSettings setti
   callbacks.ack = [this](const wire::Ack& ack) { if (!files_->acknowledged(ack) && audience_) audience_->guest_ack(ack); };
   guest_ = std::make_unique<GuestLink>(loop_, settings_.machine.guest_socket, std::move(callbacks));
   keep_clock();
+  files_ = std::make_unique<FilesPush>(loop_, *guest_, settings_.machine.files, [this] {
+    report_.files = files_->states();
+    changed();
+  });
+  report_.files = files_->states();
+  if (!settings_.machine.guest.swap_disk.empty()) report_.swap = MemoryState{settings_.machine.guest.swap, {}, true, ""};
 }
 
 void Runner::keep_clock() {
@@ -124,12 +130,6 @@ void Runner::keep_clock() {
     changed();
   };
   clock_ = std::make_unique<GuestClock>(loop_, *guest_, std::move(callbacks));
-  files_ = std::make_unique<FilesPush>(loop_, *guest_, settings_.machine.files, [this] {
-    report_.files = files_->states();
-    changed();
-  });
-  report_.files = files_->states();
-  if (!settings_.machine.guest.swap_disk.empty()) report_.swap = MemoryState{settings_.machine.guest.swap, {}, true, ""};
 }
 
 Runner::~Runner() = default;

@@ -90,6 +90,8 @@ class Diff {
   void clock_changed() {
     if (after_.clock_news.empty() || after_.clock_news == before_.clock_news) return;
     say(after_.clock_warning, "ClockCorrected", "the guest's clock: " + after_.clock_news);
+  }
+
   void noticed() {
     for (const std::string& notice : after_.notices) {
       if (std::ranges::find(before_.notices, notice) == before_.notices.end()) say(true, "GuestNotice", notice);
