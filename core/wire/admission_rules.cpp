@@ -15,7 +15,7 @@ struct KeptField {
 // Of spec, beside what forbidden_changes() knows: no part of VmSpec, because only a cluster acts on them.
 const std::vector<KeptField>& fixed_fields() {
   static const std::vector<KeptField> fields = {
-      {"podResources", nullptr}, {"initScript", ""}, {"enableSSH", true}, {"enableNetworkMonitoring", false}};
+      {"podResources", nullptr}, {"initScript", ""}, {"enableNetworkMonitoring", false}};
   return fields;
 }
 

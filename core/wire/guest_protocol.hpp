@@ -265,7 +265,7 @@ struct UnknownMessage {
   friend bool operator==(const UnknownMessage&, const UnknownMessage&) = default;
 };
 
-using GuestMessage = std::variant<Hello, SampleMessage, WantMemory, WorkloadEnded, HealthNews, SetCpus, AskConsent, TellGrown, AskClock,
+using GuestMessage = std::variant<Hello, SampleMessage, WantMemory, WorkloadEnded, HealthNews, Notices, SetCpus, AskConsent, TellGrown, AskClock,
                                   SetClock, Reply, Exec, StreamData, Ack, Signal, PutFile, GetFile, SetSwap, SetQuota, CheckFiles,
                                   PutFiles, Shutdown, Ping, LinkError, UnknownMessage>;
 

@@ -23,6 +23,11 @@ Disk disk(const char* name, DiskSource source) {
   if (source == DiskSource::empty || source == DiskSource::tmpfs) d.size = Bytes{64 * mib};
   if (source == DiskSource::empty) d.discard = d.quotas = true;
   if (source != DiskSource::empty && source != DiskSource::tmpfs) d.reference = "named";
+  if (source == DiskSource::config_map || source == DiskSource::secret) {
+    d.items = {{"key", "path", 0400u}, {"other", "place", {}}};
+    d.optional = true;
+    d.default_mode = 0440;
+  }
   return d;
 }
 
@@ -74,6 +79,11 @@ VmStatus full_status() {
   status.guest_connected = true;
   status.guest_version = "0.1.0";
   status.health = {Health::unhealthy, "exit code 1"};
+  status.swap = MemoryState{Bytes{2 * gib}, Bytes{gib}, false, "in use"};
+  status.files = {{"secrets", "not there"}, {"settings", ""}};
+  status.clock_news = "set back by 6 s";
+  status.clock_warning = true;
+  status.notices = {"postgres: shared_buffers wants a restart"};
   status.accelerator = "tcg";
   status.current_revision = Revision{6, Revision::downscale};
   status.current_revision_at = moment;
