@@ -98,6 +98,8 @@ Result<Catalog::Found> Catalog::find_by_name(std::int32_t kind, const std::strin
   const auto is_it = [&](const neonvm_plugin_descriptor& d) {
     if (d.kind != kind) return false;
     if (d.name == name) return true;
+    // The built-in ones may be in a folder too.
+    if (std::find(names.begin(), names.end(), d.name) != names.end()) return false;
     append(there, d.name);
     names.emplace_back(d.name);
     return false;

@@ -60,7 +60,7 @@ class Plugins(ProgramTest):
         config = self.write("a.toml", f'[orchestrator]\nplugin = "{ODD}/odd_code.so"\n')
         self.refused(2, "is a policy plugin, not an orchestrator", "--config", config, "list")
         config = self.write("b.toml", '[orchestrator]\nplugin = "locl"\n')
-        self.refused(4, 'no orchestrator plugin "locl"; there is local', "--config", config, "list")
+        self.refused(4, 'no orchestrator plugin "locl"; there is k8s, local; did you mean local?', "--config", config, "list")
 
 
 class Installed(ProgramTest):
