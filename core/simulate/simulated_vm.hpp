@@ -126,6 +126,7 @@ class SimulatedVm {
   void ask_policy(Instant at, PolicyCall& policy);
   [[nodiscard]] Resources as_scaled(Resources wish) const;
   void look_at_memory(Instant at);
+  void feed_last();
   void feed_consent(Instant at);
   void tell(Bytes memory, Instant at) { told_ = memory, consent_.size_told(memory, at); }
   [[nodiscard]] bool memory_runs_short() const;
