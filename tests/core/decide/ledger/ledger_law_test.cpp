@@ -60,7 +60,8 @@ class Books {
   std::string ask(const std::string& holder, const Resources& wanted, std::uint32_t rest) {
     const Ledger::Entry* booked = ledger_.find(holder);
     std::optional<Resources> foretold;
-    if (booked && booked->confirmed) foretold = ledger_.would_permit(*booked, wanted, unit, now_);
+    ledger_.time_passed(now_);
+    if (booked && booked->confirmed) foretold = ledger_.would_permit(*booked, wanted, unit);
     const auto last = booked && rest % 2 == 0 ? std::optional(booked->granted) : std::nullopt;
     const Resources held = booked ? booked->granted : Resources{};
     const bool twice = booked && ledger_.of_vm(booked->vm).size() > 1;
