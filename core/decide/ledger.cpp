@@ -346,8 +346,8 @@ Resources Ledger::room_for(const Entry& booking, const Resources& wanted, Instan
   return stretched(free(books), booking.overcommit);
 }
 
-Resources Ledger::would_permit(const Entry& booking, const Resources& wanted, const Resources& unit, Instant now) const {
-  return granted_of(wanted, reserved(booking), room_for(booking, wanted, now, nullptr), unit);
+Resources Ledger::would_permit(const Entry& booking, const Resources& wanted, const Resources& unit) const {
+  return granted_of(wanted, reserved(booking), room_for(booking, wanted, now_, nullptr), unit);
 }
 
 const Ledger::Entry* Ledger::find(const std::string& holder) const {

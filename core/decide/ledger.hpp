@@ -124,9 +124,10 @@ class Ledger {
   // The account of a node's agent, and a lease for it: see headroom.hpp. conflict: not its newest request.
   Result<HeadroomAnswer> headroom_asked(const HeadroomRequest& request, Instant now);
 
-  // What ask() would permit the holder of `booking` now; asks nothing and changes nothing. For who would otherwise ask
-  // the same question again and again: as long as this is what it has, the answer is the last one.
-  [[nodiscard]] Resources would_permit(const Entry& booking, const Resources& wanted, const Resources& unit, Instant now) const;
+  // What ask() would permit the holder of `booking`, which is confirmed, at the time last told (time_passed); asks nothing
+  // and changes nothing. For who would otherwise ask the same question again and again: as long as this is what it has,
+  // the answer is the last one.
+  [[nodiscard]] Resources would_permit(const Entry& booking, const Resources& wanted, const Resources& unit) const;
 
   // Good until the holder is released or renamed, or the books are rebuilt.
   [[nodiscard]] const Entry* find(const std::string& holder) const;

@@ -17,7 +17,7 @@ SimulatedNode::SimulatedNode(Node node, std::unique_ptr<Policy> policy) : node_(
 
 void SimulatedNode::run(Instant until, bool lockstep) {
   if (lockstep) return run_in_lockstep(until);
-  Agenda agenda{until, {}, {}, std::vector<Instant>(vms_.size(), not_waiting)};
+  Agenda agenda{until, {}, std::vector<Instant>(vms_.size(), not_waiting)};
   for (std::size_t i = 0; i < vms_.size(); ++i) {
     if (i + 1 < vms_.size()) vms_[i + 1]->fetch();
     go_on(agenda, i);
@@ -27,7 +27,6 @@ void SimulatedNode::run(Instant until, bool lockstep) {
     agenda.visits.pop();
     if (!agenda.visits.empty()) vms_[agenda.visits.top().place]->fetch();
     SimulatedVm& vm = *vms_[next.place];
-    agenda.now = next.at;
     if (next.own) {
       if (agenda.waits[next.place] != next.at) continue;   // it was woken before
       agenda.waits[next.place] = not_waiting;
@@ -47,7 +46,7 @@ void SimulatedNode::run(Instant until, bool lockstep) {
 void SimulatedNode::go_on(Agenda& agenda, std::size_t place) {
   SimulatedVm& vm = *vms_[place];
   auto stop = vm.advance(agenda.until, policy_, true);
-  if (stop && stop->waits && !vm.would_still_wait(ledger_, agenda.now)) stop = vm.advance(agenda.until, policy_);
+  if (stop && stop->waits && !vm.would_still_wait(ledger_)) stop = vm.advance(agenda.until, policy_);
   if (!stop) return;
   if (stop->waits) agenda.waits[place] = stop->at;
   if (stop->at < agenda.until) agenda.visits.push({stop->at, place, stop->waits});
@@ -56,7 +55,7 @@ void SimulatedNode::go_on(Agenda& agenda, std::size_t place) {
 // What was asked before `after` has the answer of before.
 void SimulatedNode::wake(Agenda& agenda, const Visit& after) {
   for (std::size_t i = 0; i < vms_.size(); ++i) {
-    if (agenda.waits[i] == not_waiting || vms_[i]->would_still_wait(ledger_, after.at)) continue;
+    if (agenda.waits[i] == not_waiting || vms_[i]->would_still_wait(ledger_)) continue;
     agenda.waits[i] = not_waiting;
     vms_[i]->waited(i < after.place ? after.at + Duration(1) : after.at);
     go_on(agenda, i);

@@ -43,7 +43,7 @@ class SimulatedNode {
   // Of the present run. VMs that wait for room are not asked what they would ask: they are woken when the answer would
   // be another one.
   struct Agenda {
-    Instant until, now;
+    Instant until;
     std::priority_queue<Visit, std::vector<Visit>, Later> visits;
     std::vector<Instant> waits;             // by place: until when; Instant::max(): it does not wait
   };

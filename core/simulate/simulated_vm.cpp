@@ -208,6 +208,7 @@ void SimulatedVm::step(Instant at, PolicyCall& policy) {
   const bool extra = at == extra_at_;
   extra_at_ = never;
   if (!guest_here_) return;
+  if (extra) feed_last();
   take_sample(at, policy);
   // A guest that has what it was told of, and plenty of that free, wants nothing: it need not be asked.
   const bool near = fed_at_ + settings_->consent.rate_window * 2 >= at;
@@ -271,13 +272,16 @@ bool SimulatedVm::memory_runs_short() const {
 }
 
 // GuestConsent forgets samples after twice its window, so steps further apart than that are fed to it only when it has
-// to answer, and then the last one before.
+// to answer, and then the last one before: how fast memory grows is seen from two.
+void SimulatedVm::feed_last() {
+  if (taken_ == 0 || samples_[taken_ - 1].at <= fed_at_) return;
+  consent_.sampled(samples_[taken_ - 1]);
+  fed_at_ = samples_[taken_ - 1].at;
+}
+
 void SimulatedVm::feed_consent(Instant at) {
-  const GuestSample* last = taken_ != 0 ? &samples_[taken_ - 1] : nullptr;
-  if (last != nullptr && last->at > fed_at_ && last->at < at) consent_.sampled(*last);
-  if (last != nullptr && last->at == at) {
-    consent_.sampled(*last);
-  } else {
+  feed_last();
+  if (fed_at_ != at) {
     GuestSample sample;
     guest_.sample_into(sample);
     sample.at = at;

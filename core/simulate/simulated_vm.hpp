@@ -60,7 +60,7 @@ class SimulatedVm {
   bool visit(decide::Ledger& ledger);
 
   // While it waits: whether the node's books would still answer as before.
-  [[nodiscard]] bool would_still_wait(const decide::Ledger& ledger, Instant now) const;
+  [[nodiscard]] bool would_still_wait(const decide::Ledger& ledger) const;
   // All questions that reached the node before `before` have been answered as the last one was. Ends the waiting.
   void waited(Instant before);
   // Asks the processor for what advance() and visit() will look at: with thousands of VMs none of it is in its cache.
@@ -126,6 +126,7 @@ class SimulatedVm {
   void ask_policy(Instant at, PolicyCall& policy);
   [[nodiscard]] Resources as_scaled(Resources wish) const;
   void look_at_memory(Instant at);
+  void feed_last();
   void feed_consent(Instant at);
   void tell(Bytes memory, Instant at) { told_ = memory, consent_.size_told(memory, at); }
   [[nodiscard]] bool memory_runs_short() const;

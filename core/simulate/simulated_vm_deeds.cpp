@@ -96,8 +96,8 @@ void SimulatedVm::start(const decide::Actions& actions, Instant at) {
   }
 }
 
-bool SimulatedVm::would_still_wait(const decide::Ledger& ledger, Instant now) const {
-  return booking_ != nullptr && scaling_.permit() == ledger.would_permit(*booking_, question_.wanted, settings_->compute_unit, now);
+bool SimulatedVm::would_still_wait(const decide::Ledger& ledger) const {
+  return booking_ != nullptr && scaling_.permit() == ledger.would_permit(*booking_, question_.wanted, settings_->compute_unit);
 }
 
 void SimulatedVm::waited(Instant before) {

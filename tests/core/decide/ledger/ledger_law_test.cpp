@@ -58,13 +58,17 @@ class Books {
   }
 
   std::string ask(const std::string& holder, const Resources& wanted, std::uint32_t rest) {
-    const Booking* booked = ledger_.find(holder);
+    const Ledger::Entry* booked = ledger_.find(holder);
+    std::optional<Resources> foretold;
+    ledger_.time_passed(now_);
+    if (booked && booked->confirmed) foretold = ledger_.would_permit(*booked, wanted, unit);
     const auto last = booked && rest % 2 == 0 ? std::optional(booked->granted) : std::nullopt;
     const Resources held = booked ? booked->granted : Resources{};
     const bool twice = booked && ledger_.of_vm(booked->vm).size() > 1;
     const auto grant = ledger_.ask(holder, wanted, unit, last, now_);
     if (grant.ok() != (booked != nullptr)) return "an unknown holder was granted something";
     if (!grant) return requests_only();
+    if (foretold && grant->permit != *foretold) return "would_permit() said something else";
     if (exceeds_somewhere(grant->permit, wanted)) return "3: more than asked";
     if (exceeds_somewhere(field_min(held, wanted), grant->permit)) return "3: less than before and less than asked";
     if (fits_in(wanted, held) && grant->permit != wanted) return "2: a request for less was not taken";
