@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from bench.cluster import Refused  # noqa: E402
+from bench.api import Refused  # noqa: E402
 from bench.fixture import ClusterTest, main, until  # noqa: E402
 
 NEONVM = os.environ["NEONVM"]
