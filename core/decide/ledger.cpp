@@ -307,6 +307,8 @@ Grant Ledger::ask(const Entry& known, const Resources& wanted, const Resources& 
     booking.confirmed = true;
     enter(booking);
   }
+  if (id.number != 0 && booking.asked.number != 0 && id.life != booking.asked.life)
+    booking.earlier_until = booking.asked_at + terms_.longest();
   booking.unit = unit;
   booking.asked = id;
   booking.asked_at = now;
@@ -318,9 +320,10 @@ Grant Ledger::ask(const Entry& known, const Resources& wanted, const Resources& 
     if (exceeds_somewhere(wanted, most)) answer.why = booking.node + " lacks " + shortage(wanted - reserved(booking), room);
   }
   const Resources granted = granted_of(wanted, reserved(booking), room, unit);
-  if (granted != booking.granted) {
+  const Resources kept = now < booking.earlier_until ? field_max(granted, booking.granted) : granted;
+  if (kept != booking.granted) {
     strike(booking);
-    booking.granted = granted;
+    booking.granted = kept;
     enter(booking);
   }
   answer.permit = granted;

@@ -19,6 +19,8 @@
 //  5. After a rebuild nothing grows on a node, and nothing new comes to it, before every holder on it has restated its
 //     permit, or `confirm_by`: what was promised may be written at any moment.
 //  6. A VM with two holders does not grow.
+//  6a. What a holder was granted is kept when a new life of its asker wants less, for as long as the earlier life's last words
+//      may be on their way: a wish that it wrote may land after the new life has read the old one.
 //  7. A lease counts as reserved from its granting until the agent no longer lists it or LeaseTerms::longest() is over.
 //     After a rebuild the most that may be out counts as lent, until the node's agent has told what it has (and is old
 //     enough to know) or the longest lease is over.
@@ -61,6 +63,7 @@ struct Booking {
   Overcommit overcommit{};
   AskId asked{};                 // the last question
   Instant asked_at{};
+  Instant earlier_until{};       // an earlier life of its asker may write what it was granted, up to then
 };
 
 Resources reserved(const Booking& booking);
