@@ -25,18 +25,29 @@ from debian_programs import unpacked, with_libraries  # noqa: E402
 from postgres_server import PostgresServer  # noqa: E402
 
 SCRAPE = 2  # seconds
+STARTS = 60
+
+
+def answers(port):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as page:
+            return bool(page.read())
+    except (urllib.error.URLError, OSError):
+        return False
 
 
 def scrape(port, seconds):
-    end, answered = time.monotonic() + seconds, False
+    """Read for so long, from the first answer on."""
+    end = time.monotonic() + STARTS
+    while not answers(port):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)  # it tells nobody when it listens
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as page:
-                answered = bool(page.read()) or answered
-        except (urllib.error.URLError, OSError):
-            pass
         time.sleep(SCRAPE)  # as often as it would be read
-    return answered
+        answers(port)
+    return True
 
 
 def pss(pid):
