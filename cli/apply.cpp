@@ -125,6 +125,9 @@ Result<int> apply_file(Context& context, const ApplyOptions& options) {
     for (const Object& object : objects) std::cout << object.name << " is valid\n";
     return 0;
   }
+  if (!all->files.empty() && context.remote_control_plane()) {
+    return Error{Code::unsupported, options.file + ": ConfigMaps and Secrets are the cluster's own, and its VMs find them there; kubectl apply -f " + options.file};
+  }
   if (auto applied = apply_files(context, all->files); !applied) return applied.error();
   if (objects.empty()) return 0;
   if (auto serving = context.need_serve(); !serving) return serving.error();

@@ -44,7 +44,4 @@ Command completion_command();
 Command crd_command();
 Command version_command();
 
-// "" when the VM runs and its guest answers, otherwise what it waits for.
-std::string running_and_answering(const VmView& vm);
-
 }  // namespace neonvm::cli

@@ -6,7 +6,6 @@
 #include "cli/vm_live.hpp"
 #include "core/decide/memory_plan.hpp"
 #include "core/wire/description.hpp"
-#include "cli/runner_request.hpp"
 
 namespace neonvm::cli {
 
@@ -50,11 +49,11 @@ std::string disk_text(const Disk& disk) {
   return "";
 }
 
-void print_disks(const VmView& vm) {
+void print_disks(const VmView& vm, const VmLive& live) {
   if (vm.status.swap) {
     const MemoryState& swap = *vm.status.swap;
     std::string used;
-    if (const auto report = runner_report(vm.status.endpoint, std::chrono::seconds(1))) used = ", " + human(report->swap_used) + " of it used";
+    if (live.report) used = ", " + human(live.report->swap_used) + " of it used";
     line("Swap", "has " + human(swap.actual) + ", asked " + human(swap.asked) + used + settled_text(swap.settled, swap.why));
   }
   for (const Disk& disk : vm.spec.disks) {
@@ -83,9 +82,12 @@ void print_events(const std::vector<StoredEvent>& events, const std::string& nam
 // A sample comes each second.
 constexpr Duration sample_limit = std::chrono::milliseconds(2500);
 
-std::optional<MemoryPlan> plan_of(const VmView& vm) {
-  if (!is_alive(vm.status.phase) || vm.status.endpoint.empty() || !vm.status.guest_connected) return std::nullopt;
-  const VmLive live = look_at(vm.status.endpoint, sample_limit);
+VmLive live_of(const VmView& vm) {
+  if (!is_alive(vm.status.phase) || vm.status.endpoint.empty()) return {};
+  return look_at(vm.status.endpoint, sample_limit);
+}
+
+std::optional<MemoryPlan> plan_of(const VmView& vm, const VmLive& live) {
   if (!live.report || !live.sample) return std::nullopt;
   const decide::MachineShape shape = decide::memory_shape_of(vm.spec);
   return decide::plan_memory(shape, live.report->memory.actual - shape.base_memory, *live.sample);
@@ -109,7 +111,7 @@ Result<int> describe_json(Context& context, const std::string& name) {
   auto vm = find_vm(context, name);
   if (!vm) return vm.error();
   constexpr int indent = 2;
-  std::cout << wire::encode_description(vm->object, plan_of(*vm), indent) << "\n";
+  std::cout << wire::encode_description(vm->object, plan_of(*vm, live_of(*vm)), indent) << "\n";
   return 0;
 }
 
@@ -120,7 +122,8 @@ Result<int> describe_vm(Context& context, const std::string& name) {
   line("Status", status_text(*vm) + (vm->status.why.empty() ? "" : " — " + vm->status.why));
   line("Node", vm->status.node);
   print_sizes(*vm);
-  if (const auto plan = plan_of(*vm)) print_plan(*plan);
+  const VmLive live = live_of(*vm);
+  if (const auto plan = plan_of(*vm, live)) print_plan(*plan);
   line("Guest", vm->status.guest_connected ? "its monitor answers (" + vm->status.guest_version + ")"
                                            : "no monitor answers: sized by hand only");
   if (vm->status.health.state != Health::none) {
@@ -133,7 +136,7 @@ Result<int> describe_vm(Context& context, const std::string& name) {
   for (const Port& port : vm->spec.ports) {
     if (port.host != 0) line("Port", "127.0.0.1:" + std::to_string(port.host) + " -> " + std::to_string(port.guest));
   }
-  print_disks(*vm);
+  print_disks(*vm, live);
   line("Accelerator", vm->status.accelerator);
   line("Runner", vm->status.runner);
   line("Migration", vm->status.migration);

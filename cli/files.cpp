@@ -90,6 +90,9 @@ Result<int> list_files(const FileStore& store) {
 Result<int> files_action(Context& context, FileKind kind, const FilesOptions& options) {
   auto config = context.config();
   if (!config) return config.error();
+  if (context.remote_control_plane()) {
+    return Error{Code::unsupported, std::string("a cluster keeps its own; see: kubectl create ") + word_for(kind)};
+  }
   const FileStore store(**config, kind);
   if (options.action == "set") return set_files(store, kind, options.words);
   if (options.action == "list" && options.words.empty()) return list_files(store);

@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "cli/commands_host.hpp"
+#include "cli/guest_wait.hpp"
 #include "cli/output.hpp"
 
 namespace neonvm::cli {
@@ -38,6 +39,7 @@ Status start_one(Context& context, const std::string& name, Duration limit, cons
       return running_and_answering(now);
     });
     if (!up) return up.error();
+    await_guest(context, limit, *up);
   }
   std::cout << name << (options.no_wait ? " is to start\n" : " runs\n");
   return {};

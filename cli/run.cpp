@@ -5,11 +5,11 @@
 
 #include "cli/commands_host.hpp"
 #include "cli/disk_options.hpp"
+#include "cli/guest_wait.hpp"
 #include "cli/image_steps.hpp"
 #include "cli/policy_option.hpp"
 #include "cli/vm_view.hpp"
 #include "core/wire/model_json.hpp"
-#include "core/wire/workload.hpp"
 
 namespace neonvm::cli {
 
@@ -163,37 +163,6 @@ Result<Object> object_from(Context& context, const RunOptions& options) {
   return object;
 }
 
-// None: the disk is from elsewhere.
-std::optional<wire::Workload> workload_of(Context& context, const std::string& disk) {
-  auto images = open_images(context);
-  if (disk.empty() || !images) return std::nullopt;
-  const auto all = images->list();
-  if (!all) return std::nullopt;
-  for (const builder::StoredImage& image : *all) {
-    if (image.path != disk || image.facts.workload.empty()) continue;
-    if (auto workload = wire::decode_workload(image.facts.workload)) return std::move(*workload);
-  }
-  return std::nullopt;
-}
-
-// An image made by neonvm build has a monitor, which comes up with the guest, and perhaps a check, which says when the
-// workload is up; one from elsewhere may have none. What could not be awaited stays as it was seen last.
-void await_workload(Context& context, Duration limit, VmView& vm) {
-  const auto workload = workload_of(context, vm.spec.root_image);
-  if (!workload) return;
-  const bool checked = workload->healthcheck.has_value();
-  const auto seen = wait_for(context, vm.object.name, checked ? limit : std::chrono::seconds(30), [&](const VmView& now) {
-    vm = now;
-    const Phase phase = now.status.phase;
-    if (phase == Phase::succeeded || phase == Phase::failed || phase == Phase::stopped) return std::string();
-    if (!now.status.guest_connected) return std::string("booting");
-    const WorkloadHealth& health = now.status.health;
-    const bool undecided = checked && (health.state == Health::none || health.state == Health::starting);
-    return undecided ? "its workload is starting" + (health.why.empty() ? "" : ": " + health.why) : std::string();
-  });
-  if (seen) vm = *seen;
-}
-
 Result<int> run_vm(Context& context, const RunOptions& options) {
   auto limit = parse_duration("--wait", options.wait);
   if (!limit) return limit.error();
@@ -208,14 +177,14 @@ Result<int> run_vm(Context& context, const RunOptions& options) {
     return Error{Code::already_exists, "there is a VM " + options.name + " already; start it: neonvm start " +
                                            options.name + ", or delete it: neonvm delete " + options.name};
   }
-  if (options.no_wait) {
-    std::cout << options.name << " created\n";
+  if (options.no_wait || context.remote_control_plane()) {
+    std::cout << options.name << " created" << (context.remote_control_plane() ? "; nothing runs the VMs of a cluster yet" : "") << "\n";
     return 0;
   }
   const auto began = std::chrono::steady_clock::now();
   auto vm = wait_for(context, options.name, *limit, running_and_answering);
   if (!vm) return vm.error();
-  await_workload(context, *limit, *vm);
+  await_guest(context, *limit, *vm);
   char took[32];
   std::snprintf(took, sizeof took, "%.1f s", seconds(std::chrono::steady_clock::now() - began));
   std::cout << options.name << " runs on " << vm->status.node << " with " << cpus_text(vm->status.cpu.actual) << " CPU, "
@@ -231,19 +200,6 @@ Result<int> run_vm(Context& context, const RunOptions& options) {
 }
 
 }  // namespace
-
-std::string running_and_answering(const VmView& vm) {
-  if (vm.status.phase == Phase::pending || vm.status.phase == Phase::none) {
-    return vm.status.why.empty() ? "waiting for a place" : vm.status.why;
-  }
-  if (vm.status.phase == Phase::succeeded || vm.status.phase == Phase::stopped) return "";
-  if (vm.status.phase != Phase::running && vm.status.phase != Phase::scaling) {
-    return std::string(to_string(vm.status.phase)) + (vm.status.why.empty() ? "" : ": " + vm.status.why);
-  }
-  // An image of the user's own may have no monitor; its VM counts as up when QEMU runs.
-  if (!vm.status.guest_connected && vm.spec.root_image.empty()) return "booting";
-  return "";
-}
 
 Command run_command() {
   return {"run", "VMs", "Make a VM and start it", [](Options& o) {

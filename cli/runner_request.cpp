@@ -7,23 +7,16 @@ namespace neonvm::cli {
 
 namespace {
 
-using Link = std::unique_ptr<runtime::BlockingChannel>;
+constexpr std::uint64_t only_one = 1;
 
-Result<Link> open_link(const std::string& endpoint, Deadline deadline) {
-  auto parsed = runtime::parse_endpoint(endpoint);
-  if (!parsed) return parsed.error();
-  return runtime::open_channel(*parsed, "/v1/link", deadline, {});
-}
-
-// The next message that is what is wanted; others are passed over.
-template <typename Wanted>
-Result<Wanted> await(Link& link, std::uint64_t id, Deadline deadline) {
+// What else a runner says is passed over.
+Result<wire::RunnerReply> await_reply(runtime::BlockingChannel& link, Deadline deadline) {
   while (true) {
-    auto message = link->receive(deadline);
+    auto message = link.receive(deadline);
     if (!message) return message.error();
     auto decoded = wire::decode_runner_message(message->data);
-    if (!decoded || decoded->id != id) continue;
-    if (auto* wanted = std::get_if<Wanted>(&decoded->body)) return std::move(*wanted);
+    if (!decoded || decoded->id != only_one) continue;
+    if (auto* reply = std::get_if<wire::RunnerReply>(&decoded->body)) return std::move(*reply);
   }
 }
 
@@ -31,20 +24,15 @@ Result<Wanted> await(Link& link, std::uint64_t id, Deadline deadline) {
 
 Status runner_request(const std::string& endpoint, const wire::RunnerBody& body, Duration limit) {
   const Deadline deadline = std::chrono::steady_clock::now() + limit;
-  auto link = open_link(endpoint, deadline);
+  auto parsed = runtime::parse_endpoint(endpoint);
+  if (!parsed) return parsed.error();
+  auto link = runtime::open_channel(*parsed, "/v1/link", deadline, {});
   if (!link) return link.error();
-  if (auto sent = (*link)->send({false, wire::encode(wire::RunnerMessage{1, body})}, deadline); !sent) return sent;
-  const auto reply = await<wire::RunnerReply>(*link, 1, deadline);
+  if (auto sent = (*link)->send({false, wire::encode(wire::RunnerMessage{only_one, body})}, deadline); !sent) return sent;
+  const auto reply = await_reply(**link, deadline);
   if (!reply) return reply.error();
   if (reply->ok) return {};
   return Error{reply->code, reply->why};
-}
-
-Result<wire::RunnerReport> runner_report(const std::string& endpoint, Duration limit) {
-  const Deadline deadline = std::chrono::steady_clock::now() + limit;
-  auto link = open_link(endpoint, deadline);
-  if (!link) return link.error();
-  return await<wire::RunnerReport>(*link, 0, deadline);
 }
 
 }  // namespace neonvm::cli

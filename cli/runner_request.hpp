@@ -13,7 +13,5 @@
 namespace neonvm::cli {
 
 Status runner_request(const std::string& endpoint, const wire::RunnerBody& body, Duration limit);
-// What it knows now.
-Result<wire::RunnerReport> runner_report(const std::string& endpoint, Duration limit);
 
 }  // namespace neonvm::cli

@@ -187,6 +187,9 @@ Result<int> serve(Context& context, const Parts& parts, const ServeOptions& opti
   if (!config) return config.error();
   if (options.nodes > 0) context.override_nodes(options.nodes);
   const Config& mine = **config;
+  if (context.remote_control_plane()) {
+    return Error{Code::unsupported, "pods cannot run VMs yet, so nothing here acts on objects of a cluster; they can be kept there: apply, list, describe, delete"};
+  }
   runtime::LogOptions log;
   log.json = mine.log_json;
   log.level = context.globals().verbose || mine.log_level == "debug" ? runtime::LogLevel::debug : runtime::LogLevel::info;

@@ -109,18 +109,6 @@ Result<int> become_ssh(const SshOptions& options, const std::string& config) {
   return Error{Code::not_found, std::string("ssh: ") + std::strerror(errno) + "; install openssh-client"};
 }
 
-constexpr Duration boot_limit = std::chrono::seconds(30);
-
-// A VM of a disk from elsewhere counts as up when its QEMU runs; its guest may still be on the way.
-void await_guest(Context& context, VmView& vm) {
-  const auto answers = [](const VmView& now) {
-    const bool comes = !now.status.guest_connected && is_alive(now.status.phase);
-    return comes ? std::string("booting") : std::string();
-  };
-  if (vm.status.guest_connected) return;
-  if (auto seen = wait_for(context, vm.object.name, boot_limit, answers)) vm = *seen;
-}
-
 Result<int> ssh(Context& context, const SshOptions& options) {
   if (auto fine = check_user(options.user); !fine) return fine.error();
   auto vm = find_vm(context, options.name);
@@ -137,7 +125,6 @@ Result<int> ssh(Context& context, const SshOptions& options) {
     std::cout << folder.config_text(options.user, through);
     return 0;
   }
-  await_guest(context, *vm);
   auto endpoint = runner_endpoint(*vm);
   if (!endpoint) return endpoint.error();
   // Each time: a guest that has booted anew has a new key.

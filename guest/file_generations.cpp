@@ -17,6 +17,7 @@ namespace neonvm::guest {
 namespace {
 
 constexpr const char* present = "..data";
+constexpr const char* made_of = "..checksum";  // a name that no bundled file can have
 constexpr std::size_t checksum_size = 32;
 
 std::string first_part(const std::string& path) { return path.substr(0, path.find('/')); }
@@ -62,10 +63,10 @@ std::set<std::string> names_in(const std::string& folder) {
   return names;
 }
 
-std::string fresh_generation(const std::string& folder, const std::string& checksum) {
+std::string fresh_generation(const std::string& folder) {
   const auto names = names_in(folder);
   for (int number = 0;; ++number) {
-    std::string name = ".." + checksum + "-" + std::to_string(number);
+    std::string name = ".." + std::to_string(number);
     if (!names.contains(name)) return name;
   }
 }
@@ -86,22 +87,21 @@ void remove_others(const std::string& folder, const std::string& generation, con
 }  // namespace
 
 std::string generation_in(const std::string& folder) {
-  std::error_code failed;
-  const std::string target = std::filesystem::read_symlink(folder + "/" + present, failed).string();
-  if (failed || target.size() < checksum_size + 2) return "";
-  const std::string checksum = target.substr(2, checksum_size);
-  return is_checksum(checksum) ? checksum : "";
+  const auto checksum = read_text(folder + "/" + present + "/" + made_of);
+  return checksum && is_checksum(*checksum) ? *checksum : "";
 }
 
 Status place_generation(const std::string& folder, const wire::FileBundle& bundle, const std::string& checksum, FileOwner owner) {
   if (!is_checksum(checksum)) return Error{Code::invalid_argument, "the checksum is none"};
-  const std::string generation = fresh_generation(folder, checksum), path = folder + "/" + generation;
+  const std::string generation = fresh_generation(folder), path = folder + "/" + generation;
   if (::mkdir(path.c_str(), 0755) != 0) return errno_error(folder, errno);
   std::set<std::string> wanted;
+  Status written = write_bundled(path, {made_of, 0400, checksum}, FileOwner{::geteuid(), ::getegid()});
   for (const wire::BundledFile& file : bundle) {
     wanted.insert(first_part(file.path));
-    const Status written = write_bundled(path, file, owner);
-    if (written) continue;
+    if (written) written = write_bundled(path, file, owner);
+  }
+  if (!written) {
     remove_whole(path);
     return written;
   }

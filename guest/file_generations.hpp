@@ -1,7 +1,8 @@
 // FileGenerations: a folder whose files change all at once, as Kubernetes' volumes do.
 //
-// Each set of files has a folder of its own, "..CHECKSUM-N"; "..data" is a symbolic link to the present one, and each file's
-// first name one into "..data": so whoever opens "NAME" has the old file or the new one, whole, and whoever opens "..data"
+// Each set of files has a folder of its own, "..N"; "..data" is a symbolic link to the present one, and each file's first name
+// one into "..data"; what they were made of is kept in "..checksum", for root alone: of a short secret it is as good as the
+// secret, to whoever can try them all. So whoever opens "NAME" has the old file or the new one, whole, and whoever opens "..data"
 // first has all files of one moment. Called by guest/files_stream on a worker; one writer a folder. Failure: a Result that
 // names the file; the present generation stays as it is.
 #pragma once

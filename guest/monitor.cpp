@@ -33,6 +33,9 @@ constexpr const char* room = "monitor";
 // Samples that the host has not read are old news; more than that are not queued.
 constexpr std::size_t most_queued = 64 * 1024;
 
+// PID 1 gives up on disks and files before.
+constexpr Duration longest_preparing = std::chrono::minutes(1);
+
 // An image with a time daemon of its own: two who set one clock would fight.
 bool keeps_own_clock() { return KernelCmdline::of_this_machine().find("neonvm.clock").value_or("host") == "own"; }
 
@@ -57,6 +60,7 @@ class Monitor {
   void workload_news();
   void watch_health();
   void tell_health();
+  void prepared();
   void tell_notices();
   void begin_session();
   void device_seen(const Uevent& event);
@@ -77,6 +81,8 @@ class Monitor {
   HostLink link_;
   Streams streams_;
   Provisions provisions_{loop_, streams_};
+  bool preparing_ = provisions_.any() && !is_prepared();
+  runtime::Timer preparing_limit_;
   HostRequests requests_;
   Sampler sampler_;
   MemoryWatch memory_watch_;
@@ -200,6 +206,7 @@ void Monitor::begin_session() {
 }
 
 void Monitor::workload_news() {
+  if (preparing_ && is_prepared()) prepared();
   tell_of_workload();
   const auto news = read_news();
   if (health_ && news && news->again) health_->start();
@@ -214,7 +221,17 @@ void Monitor::watch_health() {
 }
 
 void Monitor::tell_health() {
-  if (health_ && link_.in_session()) link_.send(wire::HealthNews{health_->health()});
+  if (!link_.in_session()) return;
+  if (preparing_) return link_.send(wire::HealthNews{{Health::starting, "its disks and files are being made ready"}});
+  if (health_) return link_.send(wire::HealthNews{health_->health()});
+  // Without a check nothing more is known, and the host is to know that.
+  if (provisions_.any()) link_.send(wire::HealthNews{});
+}
+
+void Monitor::prepared() {
+  preparing_ = false;
+  preparing_limit_.cancel();
+  tell_health();
 }
 
 // A monitor that has just started and heard no hook yet takes nothing back of what its predecessor told.
@@ -319,6 +336,8 @@ int Monitor::run() {
   hooks_.on_told([this] { tell_notices(); });
   desk_.look();
   watch_health();
+  // An init from elsewhere may hide PID 1's mark behind a /run of its own.
+  if (preparing_) preparing_limit_ = loop_.after(longest_preparing, [this] { prepared(); });
   return loop_.run();
 }
 

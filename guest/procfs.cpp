@@ -153,6 +153,14 @@ PressureReading read_pressure(std::string_view text) {
   return reading;
 }
 
+Bytes meminfo_line(std::string_view meminfo, std::string_view name) {
+  while (!meminfo.empty()) {
+    std::string_view line = next_line(meminfo);
+    if (next_word(line) == name) return Bytes{whole_number<std::uint64_t>(next_word(line)).value_or(0) * kib};
+  }
+  return {};
+}
+
 ProcReading read_proc(const ProcTexts& texts) {
   ProcReading reading;
   read_loadavg(texts.loadavg, reading);

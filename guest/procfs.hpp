@@ -48,6 +48,9 @@ GuestSample sample_between(const ProcReading& before, const ProcReading& now, Du
 GuestSample sample_of(const ProcReading& now);
 
 PressureReading read_pressure(std::string_view text);
+// Of /proc/meminfo: "MemAvailable:". 0: there is no such line, or no number in it.
+Bytes meminfo_line(std::string_view meminfo, std::string_view name);
+
 // What the kernel had taken of the zones at boot (present, but not managed), from /proc/zoneinfo. A zone that plugged
 // memory may be in (Normal, Movable) counts only if none is: its present pages are whole blocks then.
 std::optional<Bytes> read_kernel_share(std::string_view zoneinfo, bool plugged, std::uint64_t page = 4096);

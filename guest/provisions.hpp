@@ -27,6 +27,8 @@ class Provisions {
   void put_files(const wire::PutFiles& order, const Answer& answer);
   void set_swap(const wire::SetSwap& order, Answer answer);
   void set_disk_quota(const wire::SetQuota& order, const Answer& answer) const;
+  // Whether there is anything to be made ready before the workload starts.
+  [[nodiscard]] bool any() const { return !plan_.empty(); }
   [[nodiscard]] bool has_swap() const { return !plan_.swap_disk.empty(); }
 
  private:

@@ -13,6 +13,7 @@
 #include "core/model/guest_plan.hpp"
 #include "guest/file_text.hpp"
 #include "guest/guest_plan.hpp"
+#include "guest/procfs.hpp"
 #include "guest/text_fields.hpp"
 
 namespace neonvm::guest {
@@ -67,18 +68,10 @@ Status take_step(const std::string& device, const decide::SwapStep& step) {
   return errno_error("swapoff " + area, errno);
 }
 
-Bytes memory_line(std::string_view meminfo, std::string_view name) {
-  while (!meminfo.empty()) {
-    std::string_view line = next_line(meminfo);
-    if (next_word(line) == name) return Bytes{whole_number<std::uint64_t>(next_word(line)).value_or(0) * kib};
-  }
-  return {};
-}
-
 Status has_room(const std::vector<decide::SwapArea>& areas, Bytes wish) {
   const auto text = read_text("/proc/meminfo");
   if (!text) return {};
-  const std::string refusal = decide::swap_refusal(areas, wish, memory_line(*text, "MemAvailable:"), memory_line(*text, "MemTotal:"));
+  const std::string refusal = decide::swap_refusal(areas, wish, meminfo_line(*text, "MemAvailable:"), meminfo_line(*text, "MemTotal:"));
   if (refusal.empty()) return {};
   return Error{Code::refused, refusal};
 }

@@ -15,6 +15,17 @@ namespace neonvm::guest {
 namespace {
 
 std::string file_in(const std::string& folder) { return folder + "/workload-ended"; }
+std::string mark_in(const std::string& folder) { return folder + "/prepared"; }
+
+Status replace(const std::string& path, const std::string& text) {
+  const std::string part = path + ".new";
+  Fd fd(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!fd.valid() || ::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+    return errno_error(part, errno);
+  }
+  if (std::rename(part.c_str(), path.c_str()) != 0) return errno_error(part, errno);
+  return {};
+}
 
 }  // namespace
 
@@ -49,15 +60,15 @@ std::optional<wire::WorkloadEnded> parse_news(std::string_view text) {
 
 Status write_news(const wire::WorkloadEnded& news, const std::string& folder) {
   ::mkdir(folder.c_str(), 0755);
-  const std::string part = file_in(folder) + ".new";
-  const std::string text = news_text(news);
-  Fd fd(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (!fd.valid() || ::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-    return errno_error(part, errno);
-  }
-  if (std::rename(part.c_str(), file_in(folder).c_str()) != 0) return errno_error(part, errno);
-  return {};
+  return replace(file_in(folder), news_text(news));
 }
+
+Status write_prepared(const std::string& folder) {
+  ::mkdir(folder.c_str(), 0755);
+  return replace(mark_in(folder), "");
+}
+
+bool is_prepared(const std::string& folder) { return ::access(mark_in(folder).c_str(), F_OK) == 0; }
 
 std::optional<wire::WorkloadEnded> read_news(const std::string& folder) {
   const auto text = read_text(file_in(folder));

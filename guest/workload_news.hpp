@@ -1,4 +1,5 @@
-// workload_news: how PID 1 tells the monitor that the workload has ended: a small file, replaced whole.
+// workload_news: how PID 1 tells the monitor that the workload has ended, and before that, that what it needs is there: small
+// files, replaced whole.
 //
 // Written by guest/init, read by guest/monitor. A file, because either may be started again and must not miss what the
 // other had to say. Threads: loop thread for NewsWatch. Failure: write_news() says why; what cannot be read is no news.
@@ -25,6 +26,10 @@ std::optional<wire::WorkloadEnded> parse_news(std::string_view text);
 
 Status write_news(const wire::WorkloadEnded& news, const std::string& folder = news_folder);
 std::optional<wire::WorkloadEnded> read_news(const std::string& folder = news_folder);
+
+// What the host's plan wants to be there before a workload starts is there, or was waited for long enough.
+Status write_prepared(const std::string& folder = news_folder);
+bool is_prepared(const std::string& folder = news_folder);
 
 // Calls `changed` whenever there is news; not for what is there already.
 class NewsWatch {

@@ -187,6 +187,9 @@ class Client:
         asked = subprocess.run([self.psql, *self.where, "-Atc", "select 1"], capture_output=True, text=True, check=False)
         return asked.returncode == 0
 
+    def show(self, setting):
+        return subprocess.run([self.psql, *self.where, "-XAtc", f"show {setting}"], capture_output=True, text=True, check=True).stdout.strip()
+
     def fill(self, scale):
         subprocess.run([self.pgbench, *self.where, "-iq", "-s", str(scale), "postgres"], check=True, stderr=subprocess.DEVNULL)
 

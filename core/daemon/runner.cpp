@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <ctime>
 
 #include "core/daemon/runner_stopping.hpp"
@@ -273,6 +274,9 @@ void Runner::guest_came(const wire::Hello& hello) {
   if (!size_known_ && hello.cpus_online > 0) facts_.asked.cpu = MilliCpu{hello.cpus_online * 1000};
   size_known_ = true;
   facts_.guest_connected = true;
+  // Until it says more: what the plan wants may not be there yet.
+  const bool tells = std::find(hello.features.begin(), hello.features.end(), "provisions") != hello.features.end();
+  if (tells && !settings_.machine.guest.empty()) report_.health = {Health::starting, "the guest prepares itself"};
   note_online(hello.cpus_online);
   clock_->check();
   files_->guest_came();

@@ -82,7 +82,8 @@ struct Swap {
 };
 // Limit what a disk of the guest may hold (0: no limit); answered when the guest has done it.
 struct Quota {
-  std::string disk; Bytes limit;
+  std::string disk;
+  Bytes limit;
   friend bool operator==(const Quota&, const Quota&) = default;
 };
 // Power off in order within `grace`, then harder: guest shutdown, power button, quit, SIGKILL; each step is reported.

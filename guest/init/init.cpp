@@ -135,6 +135,10 @@ void load_for_mounts(const GuestPlan& plan) {
   load_modules(disk_modules);
 }
 
+void say_prepared() {
+  if (const Status written = write_prepared(); !written) say(written.error().message);
+}
+
 // The disk's own init takes over as PID 1; a guardian beside it keeps our monitor running.
 Status boot_disk(const KernelCmdline& cmdline, int own_program) {
   auto plan = plan_root(cmdline);
@@ -162,6 +166,7 @@ Status boot_disk(const KernelCmdline& cmdline, int own_program) {
   // What is not there was said; which of the disk's own services need it, only that init knows.
   prepare_guest(provided);
   await_files(provided, files_limit);
+  say_prepared();
   return become_init(*plan);
 }
 
@@ -216,6 +221,7 @@ int run_init() {
   }
   const auto missing = prepare_guest(provided);
   await_files(provided, files_limit);
+  say_prepared();
   if (missing.empty()) {
     run_all(built, "sysinit");
     run_all(built, "wait");

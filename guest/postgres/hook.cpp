@@ -15,6 +15,7 @@
 #include "guest/file_text.hpp"
 #include "guest/postgres/advice.hpp"
 #include "guest/process_setup.hpp"
+#include "guest/procfs.hpp"
 #include "guest/text_fields.hpp"
 
 namespace neonvm::guest::postgres {
@@ -32,14 +33,6 @@ std::uint64_t uptime() {
   timespec now{};
   ::clock_gettime(CLOCK_BOOTTIME, &now);
   return static_cast<std::uint64_t>(now.tv_sec);
-}
-
-Bytes meminfo(std::string_view text, std::string_view name) {
-  while (!text.empty()) {
-    std::string_view line = next_line(text);
-    if (next_word(line) == name) return Bytes{whole_number<std::uint64_t>(next_word(line)).value_or(0) * kib};
-  }
-  return {};
 }
 
 // What is kept from one run to the next. Written in place: a torn note is none.
@@ -144,7 +137,7 @@ class Run {
     known_ = learned(known_, facts, server_, now);
     has_size(*known_, question_.target);
     const std::string memory = read_text("/proc/meminfo").value_or("");
-    answer_.working_set = working_set(*known_, facts, meminfo(memory, "Cached:"), meminfo(memory, "Active(file):"), now);
+    answer_.working_set = working_set(*known_, facts, meminfo_line(memory, "Cached:"), meminfo_line(memory, "Active(file):"), now);
     answer_.working_set_pages = facts.cache ? facts.cache->pages : std::vector<double>{};
     answer_.notices = notices(*known_, facts, told_long_ago());
     if (ratio) {

@@ -1,6 +1,5 @@
 #include "plugins/orchestrator-k8s/exec_credential.hpp"
 
-
 #include "core/wire/base64.hpp"
 #include "core/wire/wall_time.hpp"
 #include "plugins/orchestrator-k8s/child_program.hpp"

@@ -89,7 +89,7 @@ Result<Object> K8sOrchestrator::update(const Object& object, Deadline deadline) 
   if (Status may = ours_to_write(object.kind); !may) return may.error();
   const std::string what = called("update", object.kind, object.name);
   if (object.version != 0) {
-    auto written = write({what, "PATCH", path(object.kind, object.name), update_patch(object, ns_), json_patch}, object.kind, deadline);
+    auto written = write({what, "PATCH", path(object.kind, object.name), update_patch(object), json_patch}, object.kind, deadline);
     if (written || written.error().code != Code::invalid_argument) return written;
   }
   // Other software has its part in the object, or the server does not like what is in it and will say so again.
@@ -107,7 +107,7 @@ Result<Object> K8sOrchestrator::merge_and_put(const Object& object, Deadline dea
   if (before && before->version != object.version) {
     return Error{Code::conflict, what + ": it was written by somebody else since it was read"};
   }
-  auto merged = merge_into(*stored, object, ns_);
+  auto merged = merge_into(*stored, object);
   if (!merged) return merged.error();
   if (!*merged) return before;
   return write({what, "PUT", path(object.kind, object.name), std::move(**merged)}, object.kind, deadline);

@@ -66,7 +66,6 @@ class K8sWatch final : public Watch {
   int status_ = 0;
   std::string body_;                       // of a page, or of a refusal
   std::string next_page_;
-  std::uint64_t list_version_ = 0;
   Instant began_{}, silent_at_{}, again_at_{};
   std::optional<Error> failure_;
   std::atomic<bool> woken_{false};

@@ -54,9 +54,9 @@ Result<WatchEvent> decode_event(Kind kind, std::string_view line);
 std::string encode_new(const Object& object, const std::string& ns);
 // JSON patches that write what update and update_status write, if `object.version` is still the stored one.
 // The first also fails, as invalid, unless our finalizer is stored as it is wanted and there is no other one.
-std::string update_patch(const Object& object, const std::string& ns);
+std::string update_patch(const Object& object);
 std::string status_patch(const Object& object);
 // `stored` with what update writes put into it, for a PUT; nothing when that changes nothing.
-Result<std::optional<std::string>> merge_into(std::string_view stored, const Object& object, const std::string& ns);
+Result<std::optional<std::string>> merge_into(std::string_view stored, const Object& object);
 
 }  // namespace neonvm::k8s

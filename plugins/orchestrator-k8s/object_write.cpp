@@ -58,7 +58,7 @@ std::string encode_new(const Object& object, const std::string& ns) {
   return dump({{"apiVersion", "vm.neon.tech/v1"}, {"kind", to_string(object.kind)}, {"metadata", std::move(metadata)}, {"spec", spec}});
 }
 
-std::string update_patch(const Object& object, const std::string&) {
+std::string update_patch(const Object& object) {
   const Json spec = tree(object.spec);
   Json patch = Json::array({only_version(object)});
   patch.push_back(test("/metadata/finalizers", object.finalizer ? Json::array({our_finalizer}) : Json()));
@@ -77,7 +77,7 @@ std::string status_patch(const Object& object) {
   return dump(Json::array({only_version(object), replace("/status", tree(object.status))}));
 }
 
-Result<std::optional<std::string>> merge_into(std::string_view stored, const Object& object, const std::string&) {
+Result<std::optional<std::string>> merge_into(std::string_view stored, const Object& object) {
   Json json = Json::parse(stored, nullptr, false);
   if (!json.is_object() || !json["metadata"].is_object()) return Error{Code::data_loss, object.name + ": the stored object is no object"};
   const Json before = json;

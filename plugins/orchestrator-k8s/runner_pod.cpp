@@ -1,6 +1,5 @@
 #include "plugins/orchestrator-k8s/runner_pod.hpp"
 
-
 #include "core/wire/model_json.hpp"
 #include "core/wire/wall_time.hpp"
 #include "plugins/orchestrator-k8s/json_text.hpp"

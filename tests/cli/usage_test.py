@@ -144,6 +144,14 @@ class Homes(ProgramTest):
         with open(store, "rb") as file:
             self.assertEqual(file.read(), b"shopping list: bread, butter")
 
+    def test_what_is_a_clusters_own_is_not_kept_here(self):
+        file = self.write("secret.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: db}\nstringData: {password: x}\n")
+        self.refused(1, "the cluster's own", "--orchestrator", "k8s", "apply", "-f", file)
+        self.refused(1, "a cluster keeps its own", "--orchestrator", "k8s", "secret", "set", "db", file)
+        for part in ("serve", "controller", "scheduler", "agent"):
+            self.refused(1, "pods cannot run VMs yet", "--orchestrator", "k8s", part)
+        self.assertIn("secret db created", self.out("apply", "-f", file))
+
 
 if __name__ == "__main__":
     unittest.main()

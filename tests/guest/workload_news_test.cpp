@@ -31,3 +31,17 @@ TEST_CASE("each end is noticed") {
   CHECK(read_news(run.path("neonvm"))->starts == 2);
   CHECK_FALSE(write_news({}, run.path("no/such/folder")));
 }
+
+TEST_CASE("that everything is there is said once, and heard of") {
+  const TempDir folder;
+  runtime::Loop loop;
+  int heard = 0;
+  NewsWatch watch([&heard] { ++heard; });
+  REQUIRE(watch.open(loop, folder.path("neonvm")));
+  CHECK_FALSE(is_prepared(folder.path("neonvm")));
+  REQUIRE(write_prepared(folder.path("neonvm")));
+  CHECK(is_prepared(folder.path("neonvm")));
+  loop.run_until([&heard] { return heard > 0; }, std::chrono::seconds(10));
+  CHECK(heard == 1);
+  CHECK_FALSE(read_news(folder.path("neonvm")));
+}

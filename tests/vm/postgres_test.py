@@ -32,7 +32,9 @@ def it_grows_and_shrinks_under_pgbench():
         picture(folder + "/postgres.svg")
         table(folder + "/postgres.csv")
         with open(folder + "/postgres.json", encoding="utf-8") as file:
-            footprint(json.load(file)["footprint"])
+            told = json.load(file)
+        footprint(told["footprint"])
+        hook_followed(told["effectiveCacheSize"])
 
 
 def picture(path):
@@ -56,6 +58,12 @@ def table(path):
         assert min(sizes) >= low and low < max(sizes) <= high, (name, sizes)
         assert sizes[-1] < max(sizes), f"{name} never shrank"
     assert sum(float(row["tps"]) > 0 for row in rows) >= 2 * SECONDS
+
+
+def hook_followed(cache):
+    """Three quarters of the memory: more of it while the VM is larger, by a reload and not a restart."""
+    quiet, busy = (float(re.match(r"\d+", text)[0]) * (1024 if text.endswith("GB") else 1) for text in cache)
+    assert 0 < quiet < busy, cache
 
 
 def footprint(ours):
