@@ -69,15 +69,17 @@ def test_ends_with_its_workload():
 
 def test_stops_a_workload_in_order():
     """SIGTERM first; what ignores it is killed after the grace; nothing is started again meanwhile."""
-    with vm(words=run_words("sh", "-c", "trap : TERM; echo ready; while :; do sleep 1; done") + " neonvm.grace=2") as guest:
+    with vm(words=run_words("sh", "-c", "trap : TERM; echo ready; while :; do sleep 1; done") + " neonvm.grace=6") as guest:
         until(lambda: "ready" in guest.console(), "the workload runs")
         began = time.monotonic()
         assert guest.link.ask("shutdown")["ok"]
-        # The monitor speaks for it until it has ended.
-        guest.link.wait(lambda m: m.get("type") == "sample" and m["at"] > began + 1.2, "samples go on meanwhile")
+        # The monitor speaks for it until it has ended. The first sample may have been under way when the guest heard of its end.
+        heard = time.monotonic()
+        for which in ("a first", "a second"):
+            guest.link.wait(lambda m: m.get("type") == "sample" and m["at"] > heard, f"{which} sample within the grace")
         assert guest.wait_end() == 0
         took = time.monotonic() - began
-        assert took >= 2, f"it was not given its grace: {took:.2f} s"
+        assert took >= 6, f"it was not given its grace: {took:.2f} s"
         console = guest.console()
         assert console.count("ready") == 1 and "killing what has not ended in time" in console, console
 
