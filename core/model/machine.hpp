@@ -2,7 +2,7 @@
 //
 // Made by the controller from a VmSpec, stored in the runner's files, read by the runner and the hypervisor plugin. It
 // names files by absolute path and holds no secret. The same spec must be given to the target of a migration, with
-// another run_dir: QEMU compares machine types, sizes and slots and refuses a difference.
+// another run_dir (and, when it carries its disks, other paths of them): QEMU compares machine types, sizes and slots and refuses a difference.
 #pragma once
 
 #include <cstdint>
@@ -83,6 +83,16 @@ struct MachineSpec {
   std::string console_socket;     // host end of the guest's console
   std::string console_log;        // everything that the console prints is appended here
   bool incoming = false;          // start paused, waiting for a migration
+  // Its writable disks are its own: a migration carries them to the target's own files, which must be there, as large and
+  // with the same backing. What is read-only, and what lies below a qcow2, is the same on both sides already.
+  // Off: both sides open the same files.
+  bool carries_disks = false;
+  std::string tls_dir;            // ca-cert.pem and {server,client}-{cert,key}.pem, read when needed; empty: Unix sockets only
+  // Where a target listens, with TLS, for a source whose certificate is of the same CA; the disks one port higher
+  // (1..65534). Empty: a Unix socket in run_dir. A host without tls_dir is refused.
+  std::string migration_host;
+  std::uint16_t migration_port = 0;
+  std::string tls_name;           // that the target's certificate must be for; empty: the host of its address
   std::vector<std::string> extra_args;  // for experts; appended unchanged
 
   friend bool operator==(const MachineSpec&, const MachineSpec&) = default;

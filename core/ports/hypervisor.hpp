@@ -44,10 +44,13 @@ class Machine {
   virtual Status pause(Deadline deadline) = 0;
   virtual Status resume(Deadline deadline) = 0;
 
-  // Migration. Target: a machine started with spec.incoming; listen() opens a Unix socket and returns its address.
+  // Migration. Target: a machine started with spec.incoming; listen() opens a Unix socket, or the port of
+  // spec.migration_host with TLS, and returns the address: "unix:/run/…/migration.sock", "tls:HOST:PORT". From it a source
+  // that carries its disks derives where they go: "unix:…/migration.sock.disks", PORT + 1.
   // `replay` is the source's present state, so that the same slots are filled before the stream comes.
   virtual Result<std::string> listen(const MachineState& replay, Deadline deadline) = 0;
-  // Source: begins to copy, returns when the hypervisor took the order. Progress by `migration` events and migration().
+  // Source: begins to copy, returns when the hypervisor took the order. Progress by `migration` events and migration();
+  // its bytes count the disks that are carried, too. Those are whole, and the source's own untouched, before the VM leaves.
   virtual Status migrate_to(const std::string& address, const MigrationSpec& limits, Deadline deadline) = 0;
   virtual Result<MigrationReport> migration(Deadline deadline) = 0;
   // Source: stops the copy; the VM runs on here. Undoes migrate_to until it has completed; then failed_precondition.

@@ -65,6 +65,11 @@ void describe(auto& v, Like<MachineSpec> auto& m) {
   v.field("consoleSocket", m.console_socket);
   v.field("consoleLog", m.console_log);
   v.field_or("incoming", m.incoming, false);
+  v.field_or("carriesDisks", m.carries_disks, false);
+  v.field("tlsDir", m.tls_dir);
+  v.field("migrationHost", m.migration_host);
+  v.field_or("migrationPort", m.migration_port, 0);
+  v.field("tlsName", m.tls_name);
   v.field("extraArgs", m.extra_args);
 }
 

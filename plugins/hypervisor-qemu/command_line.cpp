@@ -155,6 +155,15 @@ Error wrong(const std::string& field, const std::string& why) {
   return Error{Code::invalid_argument, "machine." + field + ": " + why};
 }
 
+// A stream in the clear would give the guest's memory to whoever listens, and take any from whoever calls.
+Status check_migration(const MachineSpec& spec) {
+  if (!spec.tls_dir.empty() && !spec.tls_dir.starts_with('/')) return wrong("tlsDir", "must be absolute");
+  if (spec.migration_host.empty()) return {};
+  if (spec.tls_dir.empty()) return wrong("migrationHost", "needs certificates: tlsDir is empty");
+  if (spec.migration_port < 1 || spec.migration_port > 65534) return wrong("migrationPort", "must be 1 to 65534");
+  return {};
+}
+
 Status check_disks(const MachineSpec& spec) {
   std::set<std::string> ids;
   for (const MachineDisk& disk : spec.disks) {
@@ -200,6 +209,7 @@ Status check(const MachineSpec& spec) {
   if (block < mib || (block & (block - 1)) != 0) return wrong("memoryBlock", "must be a power of two, at least 1Mi");
   if (spec.pluggable_memory.value % block != 0) return wrong("pluggableMemory", "must be a multiple of memoryBlock");
   if (spec.plugged_at_start > spec.pluggable_memory) return wrong("pluggedAtStart", "is more than pluggableMemory");
+  if (auto valid = check_migration(spec); !valid) return valid;
   return check_disks(spec);
 }
 

@@ -172,6 +172,9 @@ Status QemuMachine::replay_slots(const MachineState& replay, Deadline deadline) 
 }
 
 Result<std::string> QemuMachine::listen(const MachineState& replay, Deadline deadline) {
+  if (hold_.spec.carries_disks || !hold_.spec.migration_host.empty()) {
+    return Error{Code::unsupported, "this hypervisor can neither carry disks nor migrate over TLS"};
+  }
   auto state = run_state(deadline);
   if (!state) return state.error();
   if (*state != "inmigrate") return Error{Code::failed_precondition, "it is " + *state + ", not waiting for a migration"};

@@ -79,6 +79,10 @@ Result<std::string> FakeMachine::listen(const MachineState& replay, Deadline dea
   process.state.cpus_present = static_cast<std::uint32_t>(process.slots.size());
   process.state.plugged_wish = replay.plugged_wish;
   process.listening = "unix:" + process.spec.run_dir + "/migration.sock";
+  if (!process.spec.migration_host.empty()) {
+    if (process.spec.tls_dir.empty()) return Error{Code::invalid_argument, "a host without certificates"};
+    process.listening = "tls:" + process.spec.migration_host + ":" + std::to_string(process.spec.migration_port);
+  }
   world_->listening_[process.listening] = process_;
   return process.listening;
 }

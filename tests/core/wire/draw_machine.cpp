@@ -63,6 +63,11 @@ MachineSpec machine_spec() {
   m.console_socket = text();
   m.console_log = text();
   m.incoming = coin();
+  m.carries_disks = coin();
+  m.tls_dir = text();
+  m.migration_host = text();
+  m.migration_port = static_cast<std::uint16_t>(number());
+  m.tls_name = text();
   m.extra_args = list(text);
   return m;
 }

@@ -52,7 +52,7 @@ TEST_CASE("every member travels") {
   CHECK(members<MigrationStatus>() == 9);
   CHECK(members<MigrationProgress>() == 7);
   CHECK(members<MigrationReport>() == 3);
-  CHECK(members<MachineSpec>() == 25);
+  CHECK(members<MachineSpec>() == 30);
   CHECK(members<MachineDisk>() == 7);
   CHECK(members<MachineNetwork>() == 5);
   CHECK(members<MachineFiles>() == 7);

@@ -146,6 +146,10 @@ TEST_CASE("a spec that no QEMU could run names the field") {
   refused([](MachineSpec& s) { s.memory_block = Bytes{3 * mib}; }, "memoryBlock");
   refused([](MachineSpec& s) { s.pluggable_memory = Bytes{gib + mib}; }, "pluggableMemory");
   refused([](MachineSpec& s) { s.plugged_at_start = Bytes{2 * gib}; }, "pluggedAtStart");
+  refused([](MachineSpec& s) { s.tls_dir = "certificates"; }, "tlsDir");
+  refused([](MachineSpec& s) { s.migration_host = "10.0.0.1"; s.migration_port = 7000; }, "migrationHost");
+  refused([](MachineSpec& s) { s.migration_host = "10.0.0.1"; s.tls_dir = "/tls"; }, "migrationPort");
+  refused([](MachineSpec& s) { s.migration_host = "::1"; s.tls_dir = "/tls"; s.migration_port = 65535; }, "migrationPort");
   refused([](MachineSpec& s) { s.disks[0].id = "a b"; }, "disks");
   refused([](MachineSpec& s) { s.disks.push_back(s.disks[0]); }, "disks");
   refused([](MachineSpec& s) { s.disks[0].format = "vmdk"; }, "disks.root.format");
