@@ -20,7 +20,9 @@ enum class Accelerator { automatic, kvm, tcg };
 
 struct MachineDisk {
   std::string id;                 // "root", "d0", …
-  std::string path;               // qcow2 or raw, opened with QEMU's image lock on
+  // qcow2 or raw, opened with QEMU's image lock on. It and `backing` may be "/proc/self/fd/N", N above 7: a file that whoever
+  // starts the machine holds open, with or without a name. QEMU gets it under that number, in every later life, too.
+  std::string path;
   std::string format;             // "qcow2", "raw"
   bool read_only = false;
   bool discard = false;

@@ -1,10 +1,12 @@
 #include "plugins/hypervisor-qemu/command_line.hpp"
 
 #include <algorithm>
+#include <climits>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "core/wire/guest_plan.hpp"
+#include "plugins/hypervisor-qemu/named_descriptors.hpp"
 
 namespace neonvm::qemu {
 
@@ -176,6 +178,9 @@ Status check_disks(const MachineSpec& spec) {
       return wrong("disks." + disk.id + ".format", "\"" + disk.format + "\" must be qcow2 or raw");
     }
     if (!disk.path.starts_with('/')) return wrong("disks." + disk.id + ".path", "must be absolute");
+    if (named_descriptor(disk.path).value_or(INT_MAX) <= lock_fd || named_descriptor(disk.backing).value_or(INT_MAX) <= lock_fd) {
+      return wrong("disks." + disk.id, "descriptors up to " + number(lock_fd) + " are QEMU's own");
+    }
   }
   return {};
 }

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "plugins/hypervisor-qemu/named_descriptors.hpp"
 #include "plugins/hypervisor-qemu/run_program.hpp"
 
 namespace neonvm::qemu {
@@ -56,7 +57,8 @@ Status make_disk(const std::string& qemu_img, const std::string& path, const std
     wanted = std::max(size, below->size);
   }
   argv.insert(argv.end(), {fresh, std::to_string(round_up(wanted, 512).value)});
-  auto end = run_program(argv, deadline);
+  const auto open_file = named_descriptor(backing);
+  auto end = run_program(argv, deadline, open_file ? std::vector<int>{*open_file} : std::vector<int>{});
   Status made;
   if (!end) made = end.error().at(path);
   else if (end->status != 0) made = cannot_make(path, end->output.substr(0, end->output.find_last_not_of('\n') + 1), 0);

@@ -9,6 +9,7 @@
 
 #include "plugins/hypervisor-qemu/clock.hpp"
 #include "plugins/hypervisor-qemu/libvirt_domain.hpp"
+#include "plugins/hypervisor-qemu/named_descriptors.hpp"
 #include "plugins/hypervisor-qemu/qemu_hypervisor.hpp"
 #include "plugins/hypervisor-qemu/unix_socket.hpp"
 
@@ -75,6 +76,9 @@ class LibvirtLauncher final : public Launcher {
 
   Result<std::shared_ptr<WatchedProcess>> launch(const MachineSpec& spec, const LaunchFacts& facts,
                                                  Deadline deadline) override {
+    if (!named_descriptors(spec).empty()) {
+      return Error{Code::unsupported, "libvirt's QEMU inherits no open files: a disk must have a name of its own"};
+    }
     auto xml = domain_xml(spec, facts, settings_);
     if (!xml) return xml.error();
     const RunDir paths(spec.run_dir);

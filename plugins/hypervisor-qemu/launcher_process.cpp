@@ -15,6 +15,7 @@
 #include "plugins/hypervisor-qemu/clock.hpp"
 #include "plugins/hypervisor-qemu/command_line.hpp"
 #include "plugins/hypervisor-qemu/launcher.hpp"
+#include "plugins/hypervisor-qemu/named_descriptors.hpp"
 #include "plugins/hypervisor-qemu/unix_socket.hpp"
 
 namespace neonvm::qemu {
@@ -23,6 +24,7 @@ namespace {
 // Descriptors on their way into the child, all close-on-exec here: another thread may exec something meanwhile.
 struct Inheritance {
   UniqueFd monitor, oob_monitor, guest, console, lock, log, null;
+  std::vector<int> named;  // not ours to close; under the numbers that they have
 };
 
 Result<UniqueFd> socket_above_all(const std::string& path) {
@@ -45,6 +47,7 @@ Result<UniqueFd> file_above_all(const std::string& path, int flags) {
 Result<Inheritance> prepare(const MachineSpec& spec) {
   const RunDir paths(spec.run_dir);
   Inheritance all;
+  all.named = named_descriptors(spec);
   // The lock first: nothing of a live machine may be touched.
   auto lock = take_lock(paths.lock);
   if (!lock) return lock.error().at("a machine lives in " + spec.run_dir);
@@ -133,6 +136,9 @@ void become_qemu(const Inheritance& all, const char* run_dir, char* const* argv,
   constexpr unsigned cloexec = 4;  // CLOSE_RANGE_CLOEXEC
   ::syscall(SYS_close_range, lock_fd + 1, ~0U, cloexec);
 #endif
+  for (const int descriptor : all.named) {
+    if (::fcntl(descriptor, F_SETFD, 0) != 0) fail_child(error_pipe);
+  }
   ::execve(argv[0], argv, env);
   fail_child(error_pipe);
 }

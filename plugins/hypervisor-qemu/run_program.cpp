@@ -21,7 +21,7 @@ namespace neonvm::qemu {
 
 namespace {
 // It goes when the thread that waits for it goes: a process that is killed leaves no program behind.
-Result<pid_t> spawn(const std::vector<std::string>& argv, int output) {
+Result<pid_t> spawn(const std::vector<std::string>& argv, int output, const std::vector<int>& inherited) {
   const auto program = find_program(argv[0]);
   if (!program) return program.error();
   std::vector<std::string> words = argv;
@@ -39,6 +39,7 @@ Result<pid_t> spawn(const std::vector<std::string>& argv, int output) {
   ::dup2(nothing.get(), 0);
   ::dup2(output, 1);
   ::dup2(output, 2);
+  for (const int descriptor : inherited) ::fcntl(descriptor, F_SETFD, 0);
   ::execv(program->c_str(), pointers.data());
   ::_exit(127);
 }
@@ -61,11 +62,12 @@ bool gather(int from, std::string& output, Deadline deadline) {
 }
 }  // namespace
 
-Result<ProgramEnd> run_program(const std::vector<std::string>& argv, Deadline deadline) {
+Result<ProgramEnd> run_program(const std::vector<std::string>& argv, Deadline deadline,
+                               const std::vector<int>& inherited) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return Error{Code::out_of_capacity, std::strerror(errno)};
   UniqueFd read_end(ends[0]), write_end(ends[1]);
-  auto pid = spawn(argv, write_end.get());
+  auto pid = spawn(argv, write_end.get(), inherited);
   if (!pid) return pid.error();
   write_end.reset();
   ProgramEnd end;

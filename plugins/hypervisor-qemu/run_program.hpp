@@ -17,7 +17,9 @@ struct ProgramEnd {
   std::string output;  // stdout and stderr as they came, at most 64 KiB
 };
 
-Result<ProgramEnd> run_program(const std::vector<std::string>& argv, Deadline deadline);
+// `inherited`: descriptors that it gets under the same numbers, whatever their close-on-exec flag.
+Result<ProgramEnd> run_program(const std::vector<std::string>& argv, Deadline deadline,
+                               const std::vector<int>& inherited = {});
 
 // The absolute path of a program; not_found names it.
 Result<std::string> find_program(const std::string& name);

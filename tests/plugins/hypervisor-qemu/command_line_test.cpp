@@ -154,6 +154,8 @@ TEST_CASE("a spec that no QEMU could run names the field") {
   refused([](MachineSpec& s) { s.disks.push_back(s.disks[0]); }, "disks");
   refused([](MachineSpec& s) { s.disks[0].format = "vmdk"; }, "disks.root.format");
   refused([](MachineSpec& s) { s.disks[0].path = "a.qcow2"; }, "disks.root.path");
+  refused([](MachineSpec& s) { s.disks[0].path = "/proc/self/fd/7"; }, "disks.root");
+  refused([](MachineSpec& s) { s.disks[0].backing = "/proc/self/fd/3"; }, "disks.root");
 }
 
 }  // namespace
