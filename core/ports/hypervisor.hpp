@@ -45,8 +45,8 @@ class Machine {
   virtual Status resume(Deadline deadline) = 0;
 
   // Migration. Target: a machine started with spec.incoming; listen() opens a Unix socket, or the port of
-  // spec.migration_host with TLS, and returns the address: "unix:/run/…/migration.sock", "tls:HOST:PORT". From it a source
-  // that carries its disks derives where they go: "unix:…/migration.sock.disks", PORT + 1.
+  // spec.migration_host with TLS, and returns the address: "unix:/run/…/migration.sock", "tls:HOST:PORT", ",disks" after
+  // it when it takes the disks, too: at "….sock.disks", at PORT + 1. Both sides carry disks, or neither.
   // `replay` is the source's present state, so that the same slots are filled before the stream comes.
   virtual Result<std::string> listen(const MachineState& replay, Deadline deadline) = 0;
   // Source: begins to copy, returns when the hypervisor took the order. Progress by `migration` events and migration();

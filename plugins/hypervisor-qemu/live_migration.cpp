@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "plugins/hypervisor-qemu/clock.hpp"
+#include "plugins/hypervisor-qemu/disk_commands.hpp"
 
 namespace neonvm::qemu {
 
@@ -48,27 +49,45 @@ bool is_over(MigrationState state) {
   return state == MigrationState::completed || state == MigrationState::failed || state == MigrationState::cancelled;
 }
 
-LiveMigration::LiveMigration(Monitor& monitor, const Settings& settings)
+LiveMigration::LiveMigration(Monitor& monitor, const Settings& settings, const MachineSpec& spec)
     : monitor_(monitor),
+      spec_(spec),
       stall_(settings.migration_stall),
       downtime_ms_(settings.migration_downtime_ms),
+      copies_(monitor, spec),
       next_look_(clock_now()),
       progressed_(clock_now()) {}
 
-Status LiveMigration::listen(const std::string& uri, Deadline deadline) {
+Status LiveMigration::listen(const MigrationPlace& place, Deadline deadline) {
+  if (auto done = use_tls(place, true, deadline); !done) return done;
   // Only a side that can fault pages in over the network has it; without it a source that wants it is refused.
   (void)monitor_.execute(set_migration_capabilities({"postcopy-ram"}, {}), deadline);
   // late-block-activate: the disks are locked when the VM is told to run, not when the copy has come.
   auto set = monitor_.execute(set_migration_capabilities({"events", "return-path", "late-block-activate"}, {}), deadline);
   if (!set) return set.error();
-  auto opened = monitor_.execute(migrate_incoming(uri), deadline);
+  auto opened = monitor_.execute(migrate_incoming(stream_uri(place)), deadline);
   if (!opened) return opened.error();
+  return {};
+}
+
+// The certificates are read anew each time: they are renewed while the VM runs.
+Status LiveMigration::use_tls(const MigrationPlace& place, bool server, Deadline deadline) {
+  if (place.tls()) {
+    if (spec_.tls_dir.empty()) return Error{Code::invalid_argument, to_text(place) + " needs certificates: tlsDir is empty"};
+    (void)monitor_.execute(drop_credentials(), deadline);
+    auto made = monitor_.execute(make_credentials(spec_.tls_dir, server), deadline);
+    if (!made) return made.error().at("certificates in " + spec_.tls_dir);
+  }
+  const std::string name = place.tls() && !server ? spec_.tls_name : "";
+  auto set = monitor_.execute(set_migration_tls(place.tls() ? credentials_id : "", name), deadline);
+  if (!set) return set.error();
   return {};
 }
 
 Status LiveMigration::configure(const MigrationSpec& limits, Deadline deadline) {
   std::vector<std::string> on{"events", "return-path", "auto-converge"}, off;
   (limits.allow_post_copy ? on : off).emplace_back("postcopy-ram");
+  (spec_.carries_disks ? on : off).emplace_back("pause-before-switchover");
   const std::vector<QmpCommand> commands{set_migration_capabilities(on, off),
                                          set_migration_parameters({limits.max_bandwidth, downtime_ms_})};
   for (const auto& answer : monitor_.execute_all(commands, deadline)) {
@@ -81,39 +100,70 @@ void LiveMigration::reset(const MigrationSpec& limits, bool stand_still) {
   const std::lock_guard lock(mutex_);
   source_ = true;
   ordering_ = true;
-  stands_still_ = stand_still;
+  stand_still_ = stand_still;
+  stands_still_ = false;
   report_ = {MigrationState::setup, {}, ""};
   has_completed_ = false;
   report_.progress.step = step_of(MigrationState::setup);
+  stage_ = CarryStage::none;
+  carrying_ = spec_.carries_disks;
+  memory_begun_ = cancel_asked_ = false;
+  disks_total_ = disks_copied_ = Bytes{0};
+  before_memory_ = Duration::zero();
+  disks_stall_ = stall_;
+  // A mirror sends up to 16 MiB at once, and then waits until that is what the limit allows.
+  if (limits.max_bandwidth > 0) {
+    const double at_once = static_cast<double>(16 * mib * std::max<std::size_t>(spec_.disks.size(), 1));
+    disks_stall_ += from_seconds(at_once / static_cast<double>(limits.max_bandwidth));
+  }
   post_copy_allowed_ = limits.allow_post_copy;
   post_copy_asked_ = false;
   given_up_.clear();
   last_position_.clear();
-  progressed_ = clock_now();
+  begun_ = progressed_ = clock_now();
   give_up_at_.reset();
   if (limits.timeout > Duration::zero()) give_up_at_ = progressed_ + limits.timeout;
   next_look_ = progressed_ + look_pace;
 }
 
-Status LiveMigration::begin(const std::string& uri, const MigrationSpec& limits, bool stand_still, Deadline deadline) {
+Status LiveMigration::begin(const MigrationPlace& place, const MigrationSpec& limits, bool stand_still,
+                            Deadline deadline) {
   if (under_way()) return Error{Code::failed_precondition, "a migration is under way"};
+  if (auto done = use_tls(place, false, deadline); !done) return done;
   if (auto done = configure(limits, deadline); !done) return done;
+  uri_ = stream_uri(place);
   // Before the order: its first event may come before its answer.
   reset(limits, stand_still);
-  std::vector<QmpCommand> orders{migrate(uri)};
-  if (stand_still) orders.insert(orders.begin(), plain("stop"));
-  const auto taken = monitor_.execute_all(orders, deadline).back();
+  const Status taken = spec_.carries_disks ? begin_with_disks(place, limits.max_bandwidth, deadline) : send_memory(deadline);
+  bool go_on = false;
   {
     const std::lock_guard lock(mutex_);
     ordering_ = false;
-    if (taken) return {};
-    if (taken.error().code == Code::deadline_exceeded) return taken.error();
+    if (taken) return taken;
+    if (taken.error().code == Code::deadline_exceeded) {
+      // The memory may be on its way. Disks that were not reached in time are given up.
+      if (carrying_) given_up_ = taken.error().message;
+      return taken;
+    }
     report_ = {};
-    stands_still_ = false;
+    carrying_ = false;
+    go_on = std::exchange(stands_still_, false);
     next_look_.reset();
   }
-  if (stand_still) (void)monitor_.execute(plain("cont"), deadline);
-  return taken.error();
+  if (go_on) (void)monitor_.execute(plain("cont"), deadline);
+  return taken;
+}
+
+Status LiveMigration::send_memory(Deadline deadline) {
+  std::vector<QmpCommand> orders{migrate(uri_)};
+  {
+    const std::lock_guard lock(mutex_);
+    stands_still_ = stand_still_;
+    if (stand_still_) orders.insert(orders.begin(), plain("stop"));
+  }
+  const auto taken = monitor_.execute_all(orders, deadline).back();
+  if (!taken) return taken.error();
+  return {};
 }
 
 Status LiveMigration::cancel(Deadline deadline) {
@@ -128,9 +178,15 @@ Status LiveMigration::cancel(Deadline deadline) {
       return Error{Code::failed_precondition, "post-copy has begun: the VM's memory is on both sides and cannot go back"};
     }
     if (!source_ || is_over(report_.state) || report_.state == MigrationState::none) return {};
+    cancel_asked_ = true;
   }
-  if (auto done = monitor_.execute(plain("migrate_cancel"), deadline); !done) return done.error();
+  bool told = false;
   while (true) {
+    // With disks it is drive() that undoes everything, until those are there.
+    if (!told && stage() == CarryStage::none) {
+      if (auto done = monitor_.execute(plain("migrate_cancel"), deadline); !done) return done.error();
+      told = true;
+    }
     now = report(deadline);
     if (!now) return now.error();
     if (now->state == MigrationState::completed) {
@@ -144,6 +200,7 @@ Status LiveMigration::cancel(Deadline deadline) {
 }
 
 Result<MigrationReport> LiveMigration::report(Deadline deadline) {
+  if (stage() != CarryStage::none) return drive(deadline);
   auto body = monitor_.execute(plain("query-migrate"), deadline);
   if (!body) return body.error();
   auto info = read_migration(*body);
@@ -152,7 +209,7 @@ Result<MigrationReport> LiveMigration::report(Deadline deadline) {
   MigrationReport now;
   {
     const std::lock_guard lock(mutex_);
-    note(*info);
+    note(*info, {});
     command = what_to_do(*info);
     now = report_;
   }
@@ -161,17 +218,19 @@ Result<MigrationReport> LiveMigration::report(Deadline deadline) {
   return now;
 }
 
-void LiveMigration::note(const MigrationInfo& info) {
+void LiveMigration::note(const MigrationInfo& info, const DiskCopies::State& disks) {
   if (ordering_) return;
   const Instant now = clock_now();
   Duration next_pace = look_pace;
   // A source from before we attached: only a source knows how much there is.
   if (info.total.value > 0) source_ = true;
-  const std::string position = info.status + " " + std::to_string(info.passes) + " " +
-                               std::to_string(info.transferred.value) + " " + std::to_string(info.remaining.value);
+  const std::string status = status_with_disks(info.status);
+  const std::string position = status + " " + std::to_string(info.passes) + " " +
+                               std::to_string(info.transferred.value) + " " + std::to_string(info.remaining.value) + " " +
+                               disks.position;
   if (position != last_position_) progressed_ = now;
   last_position_ = position;
-  MigrationState state = migration_state_of(info.status);
+  MigrationState state = migration_state_of(status);
   has_completed_ = state == MigrationState::completed;
   // QEMU says "completed" a moment before it has put down its figures and counts the VM as migrated away.
   const bool figures_missing = source_ && state == MigrationState::completed && info.total_time == Duration::zero();
@@ -186,22 +245,56 @@ void LiveMigration::note(const MigrationInfo& info) {
     report_.why = given_up_;
   }
   if (state == MigrationState::failed && report_.why.empty()) report_.why = "QEMU does not say why";
-  MigrationProgress& progress = report_.progress;
-  progress.step = step_of(report_.state);
-  if (stands_still_ && report_.state == MigrationState::active) progress.step = "copying, the VM stands still";
-  if (info.status == "cancelling") progress.step = "undoing: cancelling the copy";
-  if (info.status.starts_with("postcopy")) progress.step = "copying after the switch";
-  if (info.total.value > 0) {
-    progress.total = info.total;
-    progress.remaining = info.remaining;
-    progress.transferred = info.transferred;
-    progress.dirty_rate = info.dirty_pages_rate * info.page_size;
-  }
-  progress.total_time = info.total_time;
-  // QEMU counts from its own stop, which finds the VM stopped.
-  progress.downtime = stands_still_ && is_over(state) ? info.total_time : info.downtime;
+  std::string& step = report_.progress.step;
+  step = step_of(report_.state);
+  if (stands_still_ && report_.state == MigrationState::active) step = "copying, the VM stands still";
+  if (status == "cancelling") step = "undoing: cancelling the copy";
+  if (status.starts_with("postcopy")) step = "copying after the switch";
+  if (stage_ == CarryStage::copying) step = "copying the disks";
+  note_progress(info, disks, now);
   next_look_.reset();
   if (state != MigrationState::none && !is_over(state)) next_look_ = now + next_pace;
+}
+
+void LiveMigration::note_progress(const MigrationInfo& info, const DiskCopies::State& disks, Instant now) {
+  MigrationProgress& progress = report_.progress;
+  if (disks.any) {
+    disks_total_ = disks.total;
+    disks_copied_ = disks.copied;
+  }
+  if (info.total.value > 0 || disks.any) {
+    progress.total = info.total + disks_total_;
+    progress.remaining = info.remaining + (disks_total_ - disks_copied_);
+    progress.transferred = info.transferred + disks_copied_;
+    progress.dirty_rate = info.dirty_pages_rate * info.page_size;
+  }
+  progress.total_time = info.total_time + before_memory_;
+  if (stage_ == CarryStage::copying) progress.total_time = now - begun_;
+  // QEMU counts from its own stop, which finds the VM stopped.
+  progress.downtime = stands_still_ && is_over(report_.state) ? info.total_time : info.downtime;
+}
+
+bool LiveMigration::judge(const MigrationInfo& info) {
+  const Instant now = clock_now();
+  // Cancelling in post-copy wedges QEMU, and the VM could not go back anyway.
+  const bool can_be_undone = migration_state_of(info.status) != MigrationState::completed &&
+                             !info.status.starts_with("postcopy") && info.status != "cancelling";
+  if (!can_be_undone || !given_up_.empty()) return false;
+  const Duration stall = stage_ == CarryStage::none ? stall_ : disks_stall_;
+  if (now - progressed_ > stall) {
+    given_up_ = "nothing was copied for " + std::to_string(static_cast<int>(seconds(stall))) +
+                " s: the target does not read";
+  } else if (give_up_at_ && now > *give_up_at_) {
+    given_up_ = "it took longer than it was given";
+  }
+  return !given_up_.empty();
+}
+
+std::optional<QmpCommand> LiveMigration::post_copy(const MigrationInfo& info) {
+  if (!post_copy_allowed_ || post_copy_asked_ || info.status != "active") return std::nullopt;
+  if (info.passes < passes_before_post_copy) return std::nullopt;
+  post_copy_asked_ = true;
+  return plain("migrate-start-postcopy");
 }
 
 std::optional<QmpCommand> LiveMigration::what_to_do(const MigrationInfo& info) {
@@ -209,24 +302,8 @@ std::optional<QmpCommand> LiveMigration::what_to_do(const MigrationInfo& info) {
     if (std::exchange(stands_still_, false)) return plain("cont");
   }
   if (!source_ || is_over(report_.state) || report_.state == MigrationState::none) return std::nullopt;
-  const Instant now = clock_now();
-  // Cancelling in post-copy wedges QEMU, and the VM could not go back anyway.
-  const bool can_be_undone = migration_state_of(info.status) != MigrationState::completed &&
-                             !info.status.starts_with("postcopy") && info.status != "cancelling";
-  if (can_be_undone && given_up_.empty()) {
-    if (now - progressed_ > stall_) {
-      given_up_ = "nothing was copied for " + std::to_string(static_cast<int>(seconds(stall_))) +
-                  " s: the target does not read";
-    } else if (give_up_at_ && now > *give_up_at_) {
-      given_up_ = "it took longer than it was given";
-    }
-    if (!given_up_.empty()) return plain("migrate_cancel");
-  }
-  if (post_copy_allowed_ && !post_copy_asked_ && info.status == "active" && info.passes >= passes_before_post_copy) {
-    post_copy_asked_ = true;
-    return plain("migrate-start-postcopy");
-  }
-  return std::nullopt;
+  if (judge(info)) return plain("migrate_cancel");
+  return post_copy(info);
 }
 
 bool LiveMigration::under_way() {
@@ -251,10 +328,11 @@ bool LiveMigration::process_ended(const std::string& why) {
 }
 
 void LiveMigration::on_event(const QmpEvent& event) {
-  if (event.name != "MIGRATION" && event.name != "MIGRATION_PASS") return;
   const std::lock_guard lock(mutex_);
+  // Of a mirror: it is ready, it ended.
+  if (event.name != "MIGRATION" && event.name != "MIGRATION_PASS" && stage_ == CarryStage::none) return;
   // The event has the state alone; the rest is asked for, unless QEMU ends before it can answer.
-  if (event.name == "MIGRATION" && !ordering_) {
+  if (event.name == "MIGRATION" && !ordering_ && stage_ != CarryStage::undoing) {
     report_.state = migration_state_of(member(event, "status"));
     has_completed_ = report_.state == MigrationState::completed;
     if (source_ && has_completed_) report_.state = MigrationState::switching;

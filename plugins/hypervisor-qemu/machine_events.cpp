@@ -21,7 +21,7 @@ void QemuMachine::set_end(MachinePhase phase) {
 void QemuMachine::hear(const QmpEvent& event) {
   if (auto changed = cpus_.on_event(event)) return events_.push(std::move(*changed));
   if (auto changed = memory_.on_event(event)) return events_.push(std::move(*changed));
-  if (event.name == "MIGRATION" || event.name == "MIGRATION_PASS") {
+  if (event.name.starts_with("MIGRATION") || event.name.starts_with("BLOCK_JOB_")) {
     migration_.on_event(event);
     return events_.wake();
   }

@@ -4,6 +4,7 @@
 
 #include "plugins/hypervisor-qemu/clock.hpp"
 #include "plugins/hypervisor-qemu/command_line.hpp"
+#include "plugins/hypervisor-qemu/disk_server.hpp"
 #include "plugins/hypervisor-qemu/forwards.hpp"
 #include "plugins/hypervisor-qemu/unix_socket.hpp"
 
@@ -25,7 +26,7 @@ QemuMachine::QemuMachine(Hold hold, const Settings& settings)
             {[this](const QmpEvent& event) { hear(event); }, [this] { gone(); }, [this] { events_.wake(); }}),
       cpus_(link_),
       memory_(link_),
-      migration_(link_, settings) {}
+      migration_(link_, settings, hold_.spec) {}
 
 QemuMachine::~QemuMachine() { link_.close(); }
 
@@ -45,6 +46,7 @@ Status QemuMachine::begin(Deadline deadline) {
   if (!base) return base.error();
   base_loses_writes_ = !*kvm && *base != base_memory_for(*base, *kvm);
   if (*kvm) cpus_.unplug_is_safe();
+  if (auto taken = migration_.take_over(deadline); !taken) return taken;
   const QmpGreeting greeting = link_.greeting();
   const std::lock_guard lock(mutex_);
   last_state_.pid = hold_.process->pid();
@@ -145,6 +147,9 @@ Status QemuMachine::resume(Deadline deadline) {
   if (*state == "running") return {};
   // QEMU would take it as an order to run by itself as soon as the stream has come.
   if (*state == "inmigrate") return Error{Code::failed_precondition, "it waits for a migration"};
+  if (hold_.spec.carries_disks && hold_.spec.incoming) {
+    if (auto stopped = stop_serving_disks(link_, deadline); !stopped) return stopped;
+  }
   auto done = command("cont", deadline);
   if (!done) {
     const bool locked = done.error().message.find("lock") != std::string::npos;
@@ -156,13 +161,15 @@ Status QemuMachine::resume(Deadline deadline) {
   return {};
 }
 
-std::string QemuMachine::migration_address() const {
-  const std::string path = RunDir(hold_.spec.run_dir).migration;
+MigrationPlace QemuMachine::place() const {
+  const MachineSpec& spec = hold_.spec;
+  if (!spec.migration_host.empty()) return {"", spec.migration_host, spec.migration_port, spec.carries_disks};
+  MigrationPlace here{RunDir(spec.run_dir).migration, "", 0, spec.carries_disks};
   // QEMU works in run_dir, and whoever runs as the same user gets there by its pid.
-  if (path.size() > longest_socket_path) {
-    return "unix:/proc/" + std::to_string(hold_.process->pid()) + "/cwd/migration.sock";
+  if (here.disks_path().size() > longest_socket_path) {
+    here.path = "/proc/" + std::to_string(hold_.process->pid()) + "/cwd/migration.sock";
   }
-  return "unix:" + path;
+  return here;
 }
 
 Status QemuMachine::replay_slots(const MachineState& replay, Deadline deadline) {
@@ -172,20 +179,20 @@ Status QemuMachine::replay_slots(const MachineState& replay, Deadline deadline) 
 }
 
 Result<std::string> QemuMachine::listen(const MachineState& replay, Deadline deadline) {
-  if (hold_.spec.carries_disks || !hold_.spec.migration_host.empty()) {
-    return Error{Code::unsupported, "this hypervisor can neither carry disks nor migrate over TLS"};
-  }
   auto state = run_state(deadline);
   if (!state) return state.error();
   if (*state != "inmigrate") return Error{Code::failed_precondition, "it is " + *state + ", not waiting for a migration"};
-  const std::string address = migration_address();
+  const MigrationPlace here = place();
   if (auto done = replay_slots(replay, deadline); !done) return done.error();
   if (auto done = memory_.want(replay.plugged_wish, deadline); !done) return done.error();
   came_by_migration_ = true;
-  auto done = migration_.listen(address, deadline);
+  auto done = migration_.listen(here, deadline);
   // "The incoming migration has already been started": by us, or by the holder before us.
   if (!done && done.error().message.find("already been started") == std::string::npos) return done.error();
-  return address;
+  if (here.takes_disks) {
+    if (auto served = serve_disks(link_, hold_.spec, here, deadline); !served) return served.error();
+  }
+  return to_text(here);
 }
 
 // TCG forgets writes to a RAM block whose size is a multiple of 256 KiB while it is copied. The base memory is made odd
@@ -202,9 +209,11 @@ Result<bool> QemuMachine::loses_writes(Deadline deadline) {
 }
 
 Status QemuMachine::migrate_to(const std::string& address, const MigrationSpec& limits, Deadline deadline) {
-  // exec: would end QEMU (its sandbox), tcp: has neither secrecy nor a peer that is known.
-  if (!address.starts_with("unix:")) {
-    return Error{Code::invalid_argument, "cannot migrate to \"" + address + "\": only unix: addresses are taken"};
+  auto there = parse_place(address);
+  if (!there) return there.error();
+  if (there->takes_disks != hold_.spec.carries_disks) {
+    return Error{Code::invalid_argument, hold_.spec.carries_disks ? address + " does not take this VM's disks"
+                                                                  : address + " wants disks that this VM does not carry"};
   }
   if (migration_.under_way()) return Error{Code::failed_precondition, "a migration is under way"};
   auto state = run_state(deadline);
@@ -214,7 +223,7 @@ Status QemuMachine::migrate_to(const std::string& address, const MigrationSpec& 
   }
   auto lossy = loses_writes(deadline);
   if (!lossy) return lossy.error();
-  auto begun = migration_.begin(address, limits, *lossy && *state == "running", deadline);
+  auto begun = migration_.begin(*there, limits, *lossy && *state == "running", deadline);
   events_.wake();
   return begun;
 }

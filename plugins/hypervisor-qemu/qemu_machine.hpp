@@ -56,7 +56,7 @@ class QemuMachine final : public Machine {
   Status command(const char* name, Deadline deadline);
   Status not_while_migrating(const char* what);
   Result<std::string> user_network() const;
-  [[nodiscard]] std::string migration_address() const;
+  [[nodiscard]] MigrationPlace place() const;
   Result<bool> loses_writes(Deadline deadline);
   Status replay_slots(const MachineState& replay, Deadline deadline);
   void hear(const QmpEvent& event);

@@ -147,6 +147,12 @@ QmpCommand set_migration_parameters(const MigrationLimits& limits) {
   return {"migrate-set-parameters", text(arguments), false};
 }
 
+QmpCommand set_migration_tls(const std::string& credentials, const std::string& name) {
+  return {"migrate-set-parameters", text(Json{{"tls-creds", credentials}, {"tls-hostname", name}}), false};
+}
+
+QmpCommand continue_migration() { return {"migrate-continue", text(Json{{"state", "pre-switchover"}}), false}; }
+
 QmpCommand migrate(const std::string& uri) { return {"migrate", text(Json{{"uri", uri}}), false}; }
 
 QmpCommand migrate_incoming(const std::string& uri) { return {"migrate-incoming", text(Json{{"uri", uri}}), false}; }

@@ -55,6 +55,10 @@ struct MigrationLimits {
   std::uint64_t max_bandwidth = 0;   // bytes/s; 0: none
   std::uint64_t downtime_ms = 300;
 };
+// Of both sides. Empty: no TLS; the name that the other side's certificate must be for, empty: the host it is called by.
+QmpCommand set_migration_tls(const std::string& credentials, const std::string& name);
+// The guest stands still ("pre-switchover"): on with it.
+QmpCommand continue_migration();
 QmpCommand set_migration_capabilities(const std::vector<std::string>& enabled, const std::vector<std::string>& disabled);
 QmpCommand set_migration_parameters(const MigrationLimits& limits);
 QmpCommand migrate(const std::string& uri);

@@ -1,5 +1,6 @@
 // The migrations of the fake: two machines of one world, found by address.
 #include <algorithm>
+#include <filesystem>
 
 #include "tests/support/fake_machine.hpp"
 
@@ -31,6 +32,22 @@ const char* name_of(MachinePhase phase) {
   }
   return "";
 }
+}  // namespace
+
+namespace {
+// The writable disks' files, as they are now, become the target's.
+std::string carry_disks(const MachineSpec& source, const MachineSpec& target) {
+  std::error_code error;
+  for (std::size_t i = 0; i < source.disks.size() && !error; ++i) {
+    if (source.disks[i].read_only) continue;
+    if (i >= target.disks.size() || target.disks[i].id != source.disks[i].id) return "disks differ";
+    std::filesystem::copy_file(source.disks[i].path, target.disks[i].path,
+                               std::filesystem::copy_options::overwrite_existing, error);
+  }
+  return error ? error.message() : "";
+}
+
+constexpr const char* disks_mark = ",disks";
 }  // namespace
 
 FakeBehaviour FakeWorld::behaviour_of(const FakeProcess& process) const {
@@ -83,6 +100,7 @@ Result<std::string> FakeMachine::listen(const MachineState& replay, Deadline dea
     if (process.spec.tls_dir.empty()) return Error{Code::invalid_argument, "a host without certificates"};
     process.listening = "tls:" + process.spec.migration_host + ":" + std::to_string(process.spec.migration_port);
   }
+  if (process.spec.carries_disks) process.listening += disks_mark;
   world_->listening_[process.listening] = process_;
   return process.listening;
 }
@@ -94,6 +112,9 @@ Status FakeMachine::migrate_to(const std::string& address, const MigrationSpec&,
   if (process.migrating()) return Error{Code::failed_precondition, "a migration is under way"};
   if (process.state.phase != MachinePhase::running && process.state.phase != MachinePhase::paused) {
     return Error{Code::failed_precondition, std::string("it is ") + name_of(process.state.phase)};
+  }
+  if (address.ends_with(disks_mark) != process.spec.carries_disks) {
+    return Error{Code::invalid_argument, "one side carries disks and the other does not"};
   }
   process.migration = {MigrationState::setup, {}, ""};
   const std::uint64_t order = ++process.migration_order;
@@ -141,6 +162,9 @@ void FakeWorld::finish_migration(const Process& source, std::uint64_t order) {
   if (!how.migration_fails.empty()) return fail_migration(*source, how.migration_fails);
   if (const std::string why = difference(*source, *target); !why.empty()) return fail_migration(*source, why);
 
+  if (source->spec.carries_disks) {
+    if (const std::string why = carry_disks(source->spec, target->spec); !why.empty()) return fail_migration(*source, why);
+  }
   source->state.phase = MachinePhase::migrated_away;
   release_disks(*source);
   if (auto taken = take_disks(*target); !taken) {

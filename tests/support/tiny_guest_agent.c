@@ -8,6 +8,10 @@
 //   check                     sweeps <n> errors <n>
 //   where                     where <address>            (physical, of the first page that `dirty` writes)
 //   write <text> | read       ok | <text>                (first sector of /dev/vda, past the guest's cache)
+//   churn                     ok                         (writes blocks of the first 8 MiB of vda and vdb, without a rest)
+//   rest                      ok                         (no more)
+//   verify                    errors <n>                 (blocks that are not as they were written last; none written: many)
+//   sum                       sum <n>                    (of what lies behind those 8 MiB, on both)
 //   ignore-button             ok                         (else the power button powers off)
 //   poweroff, reboot, panic   -
 #define _GNU_SOURCE
@@ -193,6 +197,74 @@ static void disk(const char *text, char *answer, size_t size) {
   close(file);
 }
 
+// What was written last to each block, in memory: a disk and a memory that do not belong together show.
+enum { churned_disks = 2, churned_blocks = 2048, block_size = 4096 };
+static const char *const disk_names[churned_disks] = {"/dev/vda", "/dev/vdb"};
+static uint32_t written[churned_disks][churned_blocks];
+static volatile int churning, churn_rests = 1;
+static volatile uint64_t failed_writes;
+
+static void fill(uint64_t *words, int which, uint64_t block, uint32_t turn) {
+  for (size_t i = 0; i < block_size / sizeof *words; ++i) words[i] = (pattern(block, turn) ^ (uint64_t)which) + i;
+}
+
+static void *churn(void *unused) {
+  (void)unused;
+  static uint64_t data[block_size / 8] __attribute__((aligned(4096)));
+  int files[churned_disks];
+  for (int i = 0; i < churned_disks; ++i) files[i] = open(disk_names[i], O_RDWR | O_DIRECT | O_CLOEXEC);
+  uint64_t at = 1;
+  for (uint32_t turn = 1; churning; ++turn) {
+    at = at * 6364136223846793005ull + 1442695040888963407ull;
+    int which = (int)(at >> 62 & 1);
+    uint64_t block = (at >> 33) % churned_blocks;
+    fill(data, which, block, turn);
+    if (pwrite(files[which], data, block_size, (off_t)(block * block_size)) != block_size) ++failed_writes;
+    else written[which][block] = turn;
+  }
+  for (int i = 0; i < churned_disks; ++i) {
+    fsync(files[i]);
+    close(files[i]);
+  }
+  churn_rests = 1;
+  return NULL;
+}
+
+static uint64_t count_faults(void) {
+  static uint64_t wanted[block_size / 8], found[block_size / 8] __attribute__((aligned(4096)));
+  uint64_t faults = failed_writes, blocks = 0;
+  for (int which = 0; which < churned_disks; ++which) {
+    int file = open(disk_names[which], O_RDONLY | O_DIRECT | O_CLOEXEC);
+    for (uint64_t block = 0; block < churned_blocks; ++block) {
+      if (written[which][block] == 0) continue;
+      ++blocks;
+      fill(wanted, which, block, written[which][block]);
+      if (pread(file, found, block_size, (off_t)(block * block_size)) != block_size ||
+          memcmp(wanted, found, block_size) != 0) {
+        ++faults;
+      }
+    }
+    close(file);
+  }
+  return blocks == 0 ? 1000000 : faults;
+}
+
+static uint64_t sum_of_rest(void) {
+  static uint64_t data[1 << 17] __attribute__((aligned(4096)));
+  uint64_t sum = 0;
+  for (int which = 0; which < churned_disks; ++which) {
+    int file = open(disk_names[which], O_RDONLY | O_DIRECT | O_CLOEXEC);
+    off_t at = (off_t)churned_blocks * block_size;
+    ssize_t n;
+    while ((n = pread(file, data, sizeof data, at)) > 0) {
+      for (ssize_t i = 0; i < n / 8; ++i) sum = sum * 31 + data[i];
+      at += n;
+    }
+    close(file);
+  }
+  return sum;
+}
+
 static void obey(char *line, char *answer, size_t size) {
   unsigned long a = 0, b = 0;
   char text[256] = "";
@@ -215,7 +287,19 @@ static void obey(char *line, char *answer, size_t size) {
     snprintf(answer, size, "where %llu", physical(dirty_memory));
   } else if (!strncmp(line, "write ", 6)) disk(line + 6, answer, size);
   else if (!strcmp(line, "read")) disk(NULL, answer, size);
-  else if (!strcmp(line, "ignore-button")) ignore_button = 1;
+  else if (!strcmp(line, "churn")) {
+    if (!churning) {
+      churning = 1;
+      churn_rests = 0;
+      start(churn);
+    }
+  } else if (!strcmp(line, "rest")) {
+    for (churning = 0; !churn_rests;) usleep(1000);
+  } else if (!strcmp(line, "verify")) {
+    snprintf(answer, size, "errors %llu", (unsigned long long)count_faults());
+  } else if (!strcmp(line, "sum")) {
+    snprintf(answer, size, "sum %llu", (unsigned long long)sum_of_rest());
+  } else if (!strcmp(line, "ignore-button")) ignore_button = 1;
   else if (!strcmp(line, "poweroff")) reboot(RB_POWER_OFF);
   else if (!strcmp(line, "reboot")) reboot(RB_AUTOBOOT);
   else if (!strcmp(line, "panic")) write_text("/proc/sysrq-trigger", "c");

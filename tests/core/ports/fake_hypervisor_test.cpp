@@ -1,5 +1,10 @@
 #include "tests/support/fake_hypervisor.hpp"
 
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <map>
+
 #include "tests/core/ports/hypervisor_contract.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -8,6 +13,23 @@ namespace neonvm::fakes {
 namespace {
 
 using namespace neonvm::contracts;
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// A guest that remembers what it wrote: as long as its line is there, the disk is the one that it knows.
+bool play_disks(std::map<std::string, int>& turns, const MachineSpec& spec, GuestDeed deed) {
+  int& turn = turns[spec.name];
+  if (deed == GuestDeed::churn_disks) {
+    ++turn;
+    for (const MachineDisk& disk : spec.disks) std::ofstream(disk.path, std::ios::app) << "turn " << turn << "\n";
+  }
+  return std::ranges::all_of(spec.disks, [turn](const MachineDisk& disk) {
+    return turn == 0 || text_of(disk.path).ends_with("turn " + std::to_string(turn) + "\n");
+  });
+}
 
 bool play_guest(FakeWorld& world, const MachineSpec& spec, GuestDeed deed) {
   FakeBehaviour behaviour;
@@ -22,6 +44,9 @@ bool play_guest(FakeWorld& world, const MachineSpec& spec, GuestDeed deed) {
     case GuestDeed::ignore_button: behaviour.ignores_power_button = true; break;
     case GuestDeed::hold_memory: behaviour.memory_in_use = Bytes{400 * mib}; break;
     case GuestDeed::free_memory: break;
+    case GuestDeed::churn_disks:
+    case GuestDeed::rest:
+    case GuestDeed::verify_disks: return false;  // play_disks()
   }
   world.behave(spec.name, behaviour);
   return true;
@@ -32,6 +57,7 @@ HypervisorUnderTest make_fake(bool empties_slots, Duration migration_lag) {
     TempDir folder;
     std::shared_ptr<FakeWorld> world = std::make_shared<FakeWorld>();
     FakeHypervisor door{world};
+    std::map<std::string, int> turns;
   };
   const auto owned = std::make_shared<Owned>();
   const auto world = owned->world;
@@ -56,7 +82,14 @@ HypervisorUnderTest make_fake(bool empties_slots, Duration migration_lag) {
     spec.networks.push_back({});
     return spec;
   };
-  under_test.guest = [world](const MachineSpec& spec, GuestDeed deed) { return play_guest(*world, spec, deed); };
+  under_test.guest = [world, turns = &owned->turns](const MachineSpec& spec, GuestDeed deed) {
+    const bool of_disks = deed == GuestDeed::churn_disks || deed == GuestDeed::rest || deed == GuestDeed::verify_disks;
+    return of_disks ? play_disks(*turns, spec, deed) : play_guest(*world, spec, deed);
+  };
+  under_test.guest_disks = [](const MachineSpec& spec) {
+    const std::string text = text_of(spec.disks[0].path);
+    return std::hash<std::string>()(text.substr(0, text.find('\n')));
+  };
   under_test.guest_cpus = [world](const MachineSpec& spec) { return world->state(spec.run_dir)->cpus_present; };
   under_test.guest_memory = [world](const MachineSpec& spec) {
     const auto state = world->state(spec.run_dir);
@@ -85,6 +118,8 @@ TEST_CASE("the fake hypervisor moves memory") { hypervisor_moves_memory(make); }
 TEST_CASE("the fake hypervisor hears the guest") { hypervisor_hears_the_guest(make); }
 TEST_CASE("the fake hypervisor migrates") { hypervisor_migrates(make); }
 TEST_CASE("the fake hypervisor cancels migrations") { hypervisor_cancels_migrations(make_slow); }
+TEST_CASE("the fake hypervisor carries disks") { hypervisor_carries_disks(make); }
+TEST_CASE("the fake hypervisor keeps disks") { hypervisor_keeps_disks(make_slow); }
 TEST_CASE("the fake hypervisor undoes migrations") { hypervisor_undoes_migrations(make_slow); }
 
 }  // namespace

@@ -19,6 +19,9 @@ enum class GuestDeed {
   ignore_button,  // of the power
   hold_memory,    // take 400 MiB that cannot leave
   free_memory,
+  churn_disks,    // write to the first two without a rest
+  rest,           // no more
+  verify_disks,   // everything that was written is there
 };
 
 struct HypervisorUnderTest {
@@ -30,6 +33,8 @@ struct HypervisorUnderTest {
   std::function<bool(const MachineSpec&, GuestDeed)> guest;  // false: it did not do it
   std::function<std::uint64_t(const MachineSpec&)> guest_cpus;  // that the guest has online, or could have
   std::function<Bytes(const MachineSpec&)> guest_memory;
+  // Of what is on the first two disks and is not churned.
+  std::function<std::uint64_t(const MachineSpec&)> guest_disks;
   // The hypervisor's process ends without a word.
   std::function<void(const MachineSpec&, const MachineState&)> kill_process;
   bool empties_slots = true;   // false: it is unsafe here, and refused
@@ -50,6 +55,8 @@ void hypervisor_fills_slots(const MakeHypervisor& make);
 void hypervisor_moves_memory(const MakeHypervisor& make);
 void hypervisor_hears_the_guest(const MakeHypervisor& make);
 void hypervisor_migrates(const MakeHypervisor& make);
+void hypervisor_carries_disks(const MakeHypervisor& make);
+void hypervisor_keeps_disks(const MakeHypervisor& make);
 
 // For tests that build on the same steps.
 Deadline in_time();  // generous: a guest boots on a busy machine
@@ -64,5 +71,12 @@ MemoryState await_memory(Machine& machine, const std::function<bool(const Memory
 // A slot is filled at once; the guest's kernel learns of it a moment later. Waits for that.
 void must_see_cpus(const HypervisorUnderTest& under_test, const MachineSpec& spec, std::uint64_t count);
 MigrationReport await_end_of_migration(Machine& source);
+// What the target of its migration needs: another run_dir, and disks of its own when the source carries them.
+MachineSpec target_of(const HypervisorUnderTest& under_test, const MachineSpec& source, const MachineState& state,
+                      const std::string& name);
+// Two disks of its own in run_dir, named as the machine: one over folder/base.raw, one empty.
+void must_make_disks(const HypervisorUnderTest& under_test, MachineSpec& spec);
+std::string must_listen(Machine& target, const MachineState& replay);
+void must_migrate_to(Machine& source, const std::string& address, std::uint64_t bandwidth = 0);
 
 }  // namespace neonvm::contracts

@@ -10,30 +10,6 @@ bool under_way(MigrationState state) {
   return state == MigrationState::setup || state == MigrationState::active || state == MigrationState::switching;
 }
 
-MachineSpec target_of(const HypervisorUnderTest& under_test, const MachineSpec& source, const MachineState& state,
-                      const std::string& name) {
-  MachineSpec spec = under_test.machine(name, source.name);
-  spec.machine_type = state.machine_type;
-  spec.incoming = true;
-  return spec;
-}
-
-std::string must_listen(Machine& target, const MachineState& replay) {
-  const auto address = target.listen(replay, in_time());
-  INFO((address ? std::string() : address.error().message));
-  REQUIRE(address.ok());
-  REQUIRE(address->starts_with("unix:"));
-  return *address;
-}
-
-void must_migrate_to(Machine& source, const std::string& address, std::uint64_t bandwidth = 0) {
-  MigrationSpec limits;
-  limits.max_bandwidth = bandwidth;
-  const Status taken = source.migrate_to(address, limits, in_time());
-  INFO((taken ? std::string() : taken.error().message));
-  REQUIRE(taken.ok());
-}
-
 void must_run_on(Machine& source, std::uint32_t cpus) {
   const MachineState state = await_state(source, [](const MachineState& now) { return now.phase == MachinePhase::running; });
   CHECK(state.cpus_present == cpus);
@@ -54,6 +30,32 @@ void must_grow_on(const HypervisorUnderTest& under_test, Machine& target, const 
   await_memory(target, [](const MemoryState& memory) { return memory.actual == Bytes{512 * mib}; });
 }
 }  // namespace
+
+MachineSpec target_of(const HypervisorUnderTest& under_test, const MachineSpec& source, const MachineState& state,
+                      const std::string& name) {
+  MachineSpec spec = under_test.machine(name, source.name);
+  spec.machine_type = state.machine_type;
+  spec.incoming = true;
+  spec.carries_disks = source.carries_disks;
+  if (spec.carries_disks) must_make_disks(under_test, spec);
+  return spec;
+}
+
+std::string must_listen(Machine& target, const MachineState& replay) {
+  const auto address = target.listen(replay, in_time());
+  INFO((address ? std::string() : address.error().message));
+  REQUIRE(address.ok());
+  REQUIRE((address->starts_with("unix:/") || address->starts_with("tls:")));
+  return *address;
+}
+
+void must_migrate_to(Machine& source, const std::string& address, std::uint64_t bandwidth) {
+  MigrationSpec limits;
+  limits.max_bandwidth = bandwidth;
+  const Status taken = source.migrate_to(address, limits, in_time());
+  INFO((taken ? std::string() : taken.error().message));
+  REQUIRE(taken.ok());
+}
 
 MigrationReport await_end_of_migration(Machine& source) {
   const Deadline deadline = in_time();

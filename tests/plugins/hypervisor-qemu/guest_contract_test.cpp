@@ -20,6 +20,8 @@ TEST_CASE("QEMU fills slots") { hypervisor_fills_slots(make); }
 TEST_CASE("QEMU moves memory") { hypervisor_moves_memory(make); }
 TEST_CASE("QEMU hears the guest") { hypervisor_hears_the_guest(make); }
 TEST_CASE("QEMU migrates") { hypervisor_migrates(make); }
+TEST_CASE("QEMU carries disks") { hypervisor_carries_disks(make); }
+TEST_CASE("QEMU keeps disks") { hypervisor_keeps_disks(make); }
 
 // The guest echoes what comes to its port 7.
 bool echoes(std::uint16_t port) {

@@ -45,6 +45,8 @@ TEST_CASE("libvirt's QEMU fills slots") { hypervisor_fills_slots(make); }
 TEST_CASE("libvirt's QEMU moves memory") { hypervisor_moves_memory(make); }
 TEST_CASE("libvirt's QEMU hears the guest") { hypervisor_hears_the_guest(make); }
 TEST_CASE("libvirt's QEMU migrates") { hypervisor_migrates(make); }
+TEST_CASE("libvirt's QEMU carries disks") { hypervisor_carries_disks(make); }
+TEST_CASE("libvirt's QEMU keeps disks") { hypervisor_keeps_disks(make); }
 
 TEST_CASE("whoever owns a QEMU, there is no second one: both owners") {
   RealQemu by_libvirt(embedded(), make_libvirt_launcher(embedded()));

@@ -48,6 +48,9 @@ bool do_in_guest(RealQemu& qemu, const MachineSpec& spec, GuestDeed deed) {
     case GuestDeed::ignore_button: return qemu.guest(spec).ask("ignore-button") == "ok";
     case GuestDeed::hold_memory: return qemu.guest(spec).ask("hold 400", std::chrono::seconds(120)) == "ok";
     case GuestDeed::free_memory: return qemu.guest(spec).ask("free") == "ok";
+    case GuestDeed::churn_disks: return qemu.guest(spec).ask("churn") == "ok";
+    case GuestDeed::rest: return qemu.guest(spec).ask("rest", std::chrono::seconds(60)) == "ok";
+    case GuestDeed::verify_disks: return qemu.guest(spec).ask("verify", std::chrono::seconds(60)) == "errors 0";
   }
   return false;
 }
@@ -64,6 +67,7 @@ contracts::HypervisorUnderTest contract_over(std::shared_ptr<RealQemu> qemu) {
   under_test.guest_memory = [&real](const MachineSpec& spec) {
     return Bytes{real.guest(spec).number("memory").value_or(0) * kib};
   };
+  under_test.guest_disks = [&real](const MachineSpec& spec) { return real.guest(spec).number("sum").value_or(0); };
   under_test.kill_process = [](const MachineSpec&, const MachineState& state) {
     ::kill(static_cast<pid_t>(state.pid), SIGKILL);
   };
