@@ -130,7 +130,9 @@ void LiveMigration::perform(CarryDeed deed, Deadline deadline) {
       return enter(CarryStage::none);
     }
     case CarryDeed::undo: {
-      // First: what waits for the target keeps QEMU from listening to the rest.
+      // Before QEMU tells of it: it is over when the mirrors are gone, not when the memory's copy has ended.
+      enter(CarryStage::undoing);
+      // Then: what waits for the target keeps QEMU from listening to the rest.
       copies_.cut(deadline);
       bool begun = false;
       {
@@ -139,7 +141,7 @@ void LiveMigration::perform(CarryDeed deed, Deadline deadline) {
         if (given_up_.empty() && !cancel_asked_ && !begun) given_up_ = "the copy of a disk ended by itself";
       }
       if (begun) (void)monitor_.execute(plain("migrate_cancel"), deadline);
-      return enter(CarryStage::undoing);
+      return;
     }
     case CarryDeed::clear:
       copies_.clear(deadline);
