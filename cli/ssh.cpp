@@ -12,6 +12,7 @@
 #include "cli/guest_session.hpp"
 #include "cli/ssh_keys.hpp"
 #include "core/model/object.hpp"
+#include "core/model/shown_text.hpp"
 
 namespace neonvm::cli {
 
@@ -34,15 +35,10 @@ bool write_all(int fd, std::string_view bytes) {
 }
 
 // A guest's words on a terminal.
-std::string harmless(std::string text) {
+std::string said(std::string text) {
   constexpr std::size_t most = 2000;
-  text.resize(std::min(text.size(), most));
   while (!text.empty() && text.back() == '\n') text.pop_back();
-  for (char& c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < ' ' || byte == 0x7f) c = '?';
-  }
-  return text;
+  return harmless(std::move(text), most);
 }
 
 // The guest learns our key, and tells its own over the link, which nobody else can speak on.
@@ -68,11 +64,11 @@ Status introduce(const std::string& endpoint, const SshFolder& folder) {
   if (!done) return done.error();
   while (!told.empty() && told.back() == '\n') told.pop_back();
   if (*done != 0) {
-    const std::string why = harmless(complaint);
+    const std::string why = said(complaint);
     return Error{*done == 4 ? Code::not_found : Code::failed_precondition,
                  why.empty() ? "the guest's SSH server cannot be prepared: exit code " + std::to_string(*done) : why};
   }
-  if (!is_host_key(told)) return Error{Code::failed_precondition, "the guest tells no host key: " + harmless(told)};
+  if (!is_host_key(told)) return Error{Code::failed_precondition, "the guest tells no host key: " + said(told)};
   return folder.know_host(told);
 }
 
@@ -92,7 +88,7 @@ Status check_user(const std::string& user) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
   });
   if (fine) return {};
-  return Error{Code::invalid_argument, "--login: \"" + harmless(user) + "\" is no user's name; give letters, digits, _ - and ."};
+  return Error{Code::invalid_argument, "--login: \"" + said(user) + "\" is no user's name; give letters, digits, _ - and ."};
 }
 
 Result<int> become_ssh(const SshOptions& options, const std::string& config) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "core/model/shown_text.hpp"
 #include "core/runtime/log.hpp"
 
 namespace neonvm::daemon {
@@ -22,11 +23,7 @@ std::string random_session() {
 // What a guest says, which may have been taken over, is stored and shown on terminals.
 void make_harmless(std::string& text) {
   constexpr std::size_t longest = 500;
-  if (text.size() > longest) text.resize(longest);
-  for (char& c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < ' ' || byte == 0x7f) c = '?';
-  }
+  text = harmless(std::move(text), longest);
 }
 
 constexpr std::size_t most_notices = 16;

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "core/model/object.hpp"
+#include "core/model/shown_text.hpp"
 #include "core/model/vm.hpp"
 
 namespace neonvm {
@@ -24,17 +25,12 @@ class DiskCheck {
   std::string path_;
 };
 
-// In messages a control character is a question mark: they are shown on terminals.
 std::string in_quotes(std::string text) {
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) c = '?';
-  }
-  return "\"" + text + "\"";
+  const std::size_t whole = text.size();
+  return "\"" + harmless(std::move(text), whole) + "\"";
 }
 
-bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; });
-}
+bool has_control(std::string_view text) { return std::any_of(text.begin(), text.end(), is_control); }
 
 bool is_in(std::string_view path, std::string_view folder) {
   return path == folder || (path.size() > folder.size() && path.starts_with(folder) && path[folder.size()] == '/');

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <array>
 
+#include "core/model/shown_text.hpp"
+
 namespace neonvm::runtime {
 
 namespace {
 
 constexpr std::string_view hex = "0123456789abcdef";
-
-bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
 void append_escape(std::string& out, char c) {
   switch (c) {

@@ -2,6 +2,7 @@
 #include <array>
 #include <charconv>
 
+#include "core/model/shown_text.hpp"
 #include "core/wire/model_json.hpp"
 #include "plugins/orchestrator-k8s/json_text.hpp"
 #include "plugins/orchestrator-k8s/node_object.hpp"
@@ -14,12 +15,7 @@ namespace {
 // Deep enough for any object that the API server stores; a tree is copied and destroyed by recursion.
 constexpr int deepest = 100;
 
-std::string fit(std::string text) {
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return text.substr(0, 300);
-}
+std::string fit(std::string text) { return harmless(std::move(text), 300); }
 
 Result<Json> parse(std::string_view text) {
   bool too_deep = false;
