@@ -1,9 +1,6 @@
 #include "guest/health_check.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
 
 #include "guest/init/workload_plan.hpp"
@@ -12,7 +9,6 @@
 namespace neonvm::guest {
 namespace {
 
-constexpr std::size_t most_said = 4096;
 constexpr std::size_t most_told = 200;
 constexpr Duration first_pause = std::chrono::milliseconds(200);
 constexpr Duration longest_start_pause = std::chrono::seconds(5);
@@ -87,10 +83,8 @@ void HealthCheck::run() {
   auto child = start_child(order_);
   if (!child) return judge(child.error().message);
   process_ = std::move(child->process);
-  output_ = std::move(child->pipes.output);
-  error_ = std::move(child->pipes.error);
-  output_watch_ = loop_.watch_readable(output_.get(), [this] { read(output_, output_watch_); });
-  error_watch_ = loop_.watch_readable(error_.get(), [this] { read(error_, error_watch_); });
+  output_.follow(loop_, std::move(child->pipes.output));
+  error_.follow(loop_, std::move(child->pipes.error));
   limit_ = loop_.after(check_.timeout, [this] {
     late_ = true;
     process_->signal(SIGKILL);
@@ -98,28 +92,10 @@ void HealthCheck::run() {
   process_->on_exit(loop_, [this](int code) { ended(code); });
 }
 
-// All is read, so that the check is not held up, and little is kept.
-void HealthCheck::read(Fd& fd, runtime::FdWatch& watch) {
-  char buffer[1024];
-  for (;;) {
-    const ssize_t got = ::read(fd.get(), buffer, sizeof buffer);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && errno == EAGAIN) return;
-    if (got <= 0) break;
-    said_.append(buffer, std::min(static_cast<std::size_t>(got), most_said - std::min(said_.size(), most_said)));
-  }
-  watch = runtime::FdWatch();
-  fd.reset();
-}
-
 void HealthCheck::ended(int code) {
   limit_.cancel();
-  if (output_.valid()) read(output_, output_watch_);
-  if (error_.valid()) read(error_, error_watch_);
-  output_watch_ = runtime::FdWatch();
-  error_watch_ = runtime::FdWatch();
-  output_.reset();
-  error_.reset();
+  output_.finish();
+  error_.finish();
   process_.reset();
   if (anew_) {
     next_ = loop_.after(record_.pause(), [this] { run(); });

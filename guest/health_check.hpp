@@ -16,6 +16,7 @@
 #include "core/model/vm.hpp"
 #include "core/runtime/loop.hpp"
 #include "core/wire/workload.hpp"
+#include "guest/child_output.hpp"
 #include "guest/child_process.hpp"
 
 namespace neonvm::guest {
@@ -53,7 +54,6 @@ class HealthCheck {
 
  private:
   void run();
-  void read(Fd& fd, runtime::FdWatch& watch);
   void ended(int code);
   void judge(const std::string& failure);
 
@@ -64,9 +64,9 @@ class HealthCheck {
   HealthRecord record_;
   runtime::Timer next_, limit_;
   std::unique_ptr<ChildProcess> process_;
-  Fd output_, error_;
-  runtime::FdWatch output_watch_, error_watch_;
+  static constexpr std::size_t most_said = 4096;
   std::string said_;
+  ChildOutput output_{said_, most_said}, error_{said_, most_said};
   bool late_ = false, anew_ = false;
 };
 

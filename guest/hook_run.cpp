@@ -2,15 +2,12 @@
 
 #include <unistd.h>
 
-#include <cerrno>
 #include <csignal>
 
 #include "guest/text_fields.hpp"
 
 namespace neonvm::guest {
 namespace {
-
-constexpr std::size_t most_said = 64 * 1024;
 
 std::string seconds_text(Duration limit) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(limit).count()) + " ms";
@@ -44,38 +41,17 @@ void HookRun::begin(const wire::HookQuestion& question) {
     return;
   }
   process_ = std::move(child->process);
-  output_ = std::move(child->pipes.output);
-  error_ = std::move(child->pipes.error);
   // Smaller than any pipe; a hook that does not read it has its reasons.
   const std::string text = wire::encode(question);
   [[maybe_unused]] const ssize_t put = ::write(child->pipes.input.get(), text.data(), text.size());
-  watch(output_, output_watch_, said_);
-  watch(error_, error_watch_, complained_);
+  output_.follow(loop_, std::move(child->pipes.output));
+  error_.follow(loop_, std::move(child->pipes.error));
   process_->on_exit(loop_, [this](int code) { exited(code); });
 }
 
-void HookRun::watch(Fd& fd, runtime::FdWatch& watch, std::string& into) {
-  watch = loop_.watch_readable(fd.get(), [this, &fd, &watch, &into] { read(fd, watch, into); });
-}
-
-void HookRun::read(Fd& fd, runtime::FdWatch& watch, std::string& into) {
-  char buffer[4096];
-  for (;;) {
-    const ssize_t got = ::read(fd.get(), buffer, sizeof buffer);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && errno == EAGAIN) return;
-    if (got <= 0) break;
-    // What is more than an answer is read and dropped: the hook must not be held up by it.
-    into.append(buffer, std::min(static_cast<std::size_t>(got), most_said - std::min(into.size(), most_said)));
-  }
-  watch = runtime::FdWatch();
-  fd.reset();
-}
-
-// What a process that it left in the background may still write is not waited for.
 void HookRun::exited(int code) {
-  if (output_.valid()) read(output_, output_watch_, said_);
-  if (error_.valid()) read(error_, error_watch_, complained_);
+  output_.finish();
+  error_.finish();
   answer(outcome(code));
   const auto over = std::move(exits_.over);
   over();

@@ -12,6 +12,7 @@
 
 #include "core/runtime/loop.hpp"
 #include "core/wire/hook_protocol.hpp"
+#include "guest/child_output.hpp"
 #include "guest/child_process.hpp"
 
 namespace neonvm::guest {
@@ -31,8 +32,6 @@ class HookRun {
 
  private:
   void begin(const wire::HookQuestion& question);
-  void watch(Fd& fd, runtime::FdWatch& watch, std::string& into);
-  void read(Fd& fd, runtime::FdWatch& watch, std::string& into);
   void exited(int code);
   void answer(const Result<wire::HookAnswer>& answer);
   [[nodiscard]] Result<wire::HookAnswer> outcome(int code) const;
@@ -41,9 +40,9 @@ class HookRun {
   std::string path_;
   Exits exits_;
   std::unique_ptr<ChildProcess> process_;
-  Fd output_, error_;
-  runtime::FdWatch output_watch_, error_watch_;
+  static constexpr std::size_t most_said = std::size_t{64} * 1024;
   std::string said_, complained_;
+  ChildOutput output_{said_, most_said}, error_{complained_, most_said};
   runtime::Timer limit_;
 };
 
