@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -83,23 +84,31 @@ Status SshFolder::write(const std::string& name, const std::string& text) const 
   return why;
 }
 
+// Who comes second waits, and uses what the first has made. One that is there is never touched.
+Status SshFolder::make_key(const std::string& path) const {
+  const int folder = open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0 || flock(folder, LOCK_EX) != 0) return failed(folder_);
+  Status made;
+  if (access(path.c_str(), F_OK) != 0) {
+    const std::string part = path + ".new";
+    unlink(part.c_str());  // of one that died over it; ssh-keygen would ask
+    made = run_keygen(part, "neonvm-" + vm_);
+    // The private half comes last: it is what says that a key is there.
+    const bool whole = made && rename((part + ".pub").c_str(), (path + ".pub").c_str()) == 0 && rename(part.c_str(), path.c_str()) == 0;
+    if (made && !whole) made = failed(path);
+  }
+  close(folder);
+  return made;
+}
+
 Result<std::string> SshFolder::own_key() const {
   if (auto made = make(); !made) return made.error();
   const std::string path = folder_ + "/id_ed25519";
-  if (access(path.c_str(), F_OK) != 0) {
-    const std::string part = path + "." + std::to_string(getpid());
-    if (auto made = run_keygen(part, "neonvm-" + vm_); !made) return made.error();
-    // The private half appears last; who comes second uses what the first has made.
-    const bool first = link(part.c_str(), path.c_str()) == 0;
-    if (!first && errno != EEXIST) return failed(path);
-    if (first) rename((part + ".pub").c_str(), (path + ".pub").c_str());
-    unlink(part.c_str());
-    unlink((part + ".pub").c_str());
-  }
+  if (auto there = make_key(path); !there) return there.error();
   std::string line = read_file(path + ".pub");
   while (!line.empty() && line.back() == '\n') line.pop_back();
   if (!line.empty()) return line;
-  return Error{Code::unavailable, path + ".pub: is not there (yet); try again, or remove " + path + " to have a new key made"};
+  return Error{Code::unavailable, path + ".pub: is not there; remove " + path + " to have a new key made"};
 }
 
 Status SshFolder::know_host(const std::string& host_key) const { return write("known_hosts", vm_ + " " + host_key + "\n"); }

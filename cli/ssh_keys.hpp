@@ -29,6 +29,7 @@ class SshFolder {
 
  private:
   Status make() const;
+  Status make_key(const std::string& path) const;
   Status write(const std::string& name, const std::string& text) const;
 
   std::string vm_, folder_;

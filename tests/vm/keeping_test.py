@@ -137,9 +137,26 @@ def ssh(lab, *args, **kw):
     return subprocess.run(lab.argv("ssh", *args), capture_output=True, text=True, timeout=180, check=False, **kw)
 
 
+def key_is_made_once(lab, vm):
+    """By several at once; what is there is left alone."""
+    several = [subprocess.Popen(lab.argv("ssh", "--print-config", vm), stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(6)]
+    for one in several:
+        out, err = one.communicate(timeout=120)
+        assert one.returncode == 0 and b"IdentityFile" in out, err
+    folder = os.path.join(lab.home, "h", "vms", vm, "ssh")
+    assert sorted(os.listdir(folder)) == ["id_ed25519", "id_ed25519.pub"], os.listdir(folder)
+    assert [stat.S_IMODE(os.stat(path).st_mode) for path in (folder, folder + "/id_ed25519")] == [0o700, 0o600]
+    halves = [open(folder + "/id_ed25519" + end, "rb").read() for end in ("", ".pub")]
+    made = subprocess.run(["ssh-keygen", "-y", "-f", folder + "/id_ed25519"], capture_output=True, check=True).stdout
+    assert made.split()[:2] == halves[1].split()[:2], "the two halves belong together"
+    lab.run("ssh", "--print-config", vm)
+    assert [open(folder + "/id_ed25519" + end, "rb").read() for end in ("", ".pub")] == halves, "it is not made anew"
+
+
 def ssh_keys_are_known():
     with Lab(nodes=2) as lab:
         lab.run("run", "bare", "--cpus", "1", "--memory", "512Mi", "--fixed")
+        key_is_made_once(lab, "bare")
         refused = lab.refused("ssh", "bare", "--", "true")
         assert refused.code == 4 and "openssh-server" in refused.err and "neonvm exec" in refused.err, refused.err
         lab.run("delete", "bare")
