@@ -43,6 +43,16 @@ void ConsentDesk::ask(const Resources& target, std::function<void(const decide::
              });
 }
 
+void ConsentDesk::insist(const Resources& target, std::function<void(const decide::ConsentAnswer&)> done) {
+  hooks_.ask({wire::hook_schema, wire::HookEvent::shrink, target},
+             [this, target, done = std::move(done)](const HookVerdict& verdict) {
+               heard(verdict);
+               consent_.size_told(target.memory, loop_.now());
+               cpu_ = target.cpu;
+               done({verdict.ok, verdict.why, verdict.ok ? std::nullopt : verdict.floor});
+             });
+}
+
 void ConsentDesk::grown(const Resources& granted) {
   consent_.size_told(granted.memory, loop_.now());
   cpu_ = granted.cpu;

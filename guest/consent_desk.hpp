@@ -20,6 +20,8 @@ class ConsentDesk {
   ConsentDesk(runtime::Loop& loop, decide::GuestConsent& consent, Hooks& hooks);
 
   void ask(const Resources& target, std::function<void(const decide::ConsentAnswer&)> done);
+  // It will shrink whatever is answered: what the hooks say is all that counts, and memory that they give up is not in use.
+  void insist(const Resources& target, std::function<void(const decide::ConsentAnswer&)> done);
   void grown(const Resources& granted);
   // Begins to ask the hooks for their working sets, now and then.
   void look();

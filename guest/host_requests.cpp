@@ -35,15 +35,16 @@ void HostRequests::operator()(const wire::SetCpus& order) {
 }
 
 void HostRequests::operator()(const wire::AskConsent& question) {
-  doors_.desk.ask(question.target, [this, question, session = session_](const decide::ConsentAnswer& answer) {
-    runtime::log_info(room, answer.ok ? "shrink consented to" : "shrink refused",
+  const auto done = [this, question, session = session_](const decide::ConsentAnswer& answer) {
+    runtime::log_info(room, answer.ok ? "shrink consented to" : question.insist ? "shrink advised against" : "shrink refused",
                       {{"to", to_string(question.target)}, {"why", answer.why}, {"rev", text_of(question.revision)}});
     if (session != session_) return;
     wire::Reply reply = answer.ok ? consent_to(question.id) : refusal(question.id, answer.why);
     reply.why = answer.why;
     reply.floor = answer.ok ? std::nullopt : answer.floor;
     doors_.send(reply);
-  });
+  };
+  question.insist ? doors_.desk.insist(question.target, done) : doors_.desk.ask(question.target, done);
 }
 
 void HostRequests::operator()(const wire::TellGrown& news) {

@@ -80,6 +80,7 @@ void Runner::ask_consent(const wire::Consent& order, Answer answer) {
   wire::AskConsent question;
   question.target = order.target;
   question.revision = order.revision;
+  question.insist = order.insist;
   guest_->request(question, settings_.guest_limit, [this, answer = std::move(answer)](const Result<wire::Reply>& said) {
     if (!said) {
       wire::RunnerReply reply = reply_from(said.error());

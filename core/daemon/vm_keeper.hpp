@@ -140,6 +140,8 @@ class VmKeeper {
   void permit_came(const Result<wire::PermitResponse>& answer, const Resources& wanted);
   void order_size(const PassPtr& pass, const Resources& size);
   void order_swap(const PassPtr& pass, const decide::RunnerWord& word);
+  bool guest_was_asked(const PassPtr& pass, const decide::RunnerWord& word, const Resources& size);
+  void tell_guest(const PassPtr& pass, const decide::RunnerWord& word, const Resources& size);
 
   ControllerTools tools_;
   const std::string name_;
@@ -160,6 +162,13 @@ class VmKeeper {
   bool permit_open_ = false, size_open_ = false, swap_open_ = false;
   std::optional<Instant> size_due_;
   std::optional<wire::Resize> size_ordered_;
+  // Between the guest and a size that is given by hand.
+  struct ByHand {
+    std::optional<Resources> asked, to_tell;
+    bool open = false;                         // asked, not answered yet
+    std::string no;
+  };
+  ByHand hand_;
 };
 
 }  // namespace neonvm::daemon

@@ -58,7 +58,10 @@ void VmKeeper::keep_size(const PassPtr& pass) {
   }
   const Revision revision = pass->spec.target_revision.value_or(Revision{});
   const bool same = word.cpu.asked == size.cpu && word.memory.asked == size.memory && word.revision == revision;
-  if (!same && !size_open_) order_size(pass, size);
+  const bool by_hand = !pass->spec.scaling.enabled;
+  if (!by_hand) hand_ = ByHand{};
+  if (!same && !size_open_ && (!by_hand || guest_was_asked(pass, word, size))) order_size(pass, size);
+  if (by_hand) tell_guest(pass, word, size);
   finish();
 }
 
@@ -75,6 +78,42 @@ void VmKeeper::order_swap(const PassPtr& pass, const decide::RunnerWord& word) {
     if (reply && reply->ok) return;
     runtime::log_warning("controller", "a runner did not take a size of swap", {{"vm", name_}, {"why", reply ? reply->why : reply.error().message}});
   });
+}
+
+// Before a shrink: hooks make room for it. A size that is given by hand is insisted on: a no is shown while the way there
+// lasts, and the hypervisor takes only what is free anyhow.
+bool VmKeeper::guest_was_asked(const PassPtr& pass, const decide::RunnerWord& word, const Resources& size) {
+  const Resources has{word.cpu.asked, word.memory.asked};
+  hand_.to_tell = exceeds_somewhere(size, has) ? std::optional(size) : std::nullopt;
+  if (!exceeds_somewhere(has, size) || !word.guest_connected) return true;
+  if (hand_.asked == size) return !hand_.open;
+  const auto link = links_.find(pass->status.runner);
+  if (link == links_.end() || !link->second.link || !link->second.link->is_connected()) return true;
+  hand_.asked = size;
+  hand_.no.clear();
+  hand_.open = true;
+  link->second.link->request(wire::Consent{size, pass->spec.target_revision.value_or(Revision{}), true}, tools_.settings.order_limit,
+                             [this, weak = std::weak_ptr(alive_), size](const Result<wire::RunnerReply>& reply) {
+                               if (weak.expired() || hand_.asked != size) return;
+                               hand_.open = false;
+                               if (reply && !reply->ok && !reply->no_guest) hand_.no = reply->why;
+                               tools_.look_at(name_);
+                             });
+  return false;
+}
+
+// After a growth: hooks use what is there now.
+void VmKeeper::tell_guest(const PassPtr& pass, const decide::RunnerWord& word, const Resources& size) {
+  const bool there = word.cpu.actual == size.cpu && word.memory.actual == size.memory;
+  if (!there && !hand_.no.empty() && hand_.asked == size && size_why_.empty()) size_why_ = "shrinks against its guest's advice: " + hand_.no;
+  if (!there) return;
+  hand_.asked.reset();
+  hand_.no.clear();
+  const auto link = links_.find(pass->status.runner);
+  if (hand_.to_tell != size || link == links_.end() || !link->second.link || !link->second.link->is_connected()) return;
+  hand_.to_tell.reset();
+  link->second.link->request(wire::Grown{size, pass->spec.target_revision.value_or(Revision{})}, tools_.settings.order_limit,
+                             [](const Result<wire::RunnerReply>&) {});  // who was not there looks by itself within ten seconds
 }
 
 void VmKeeper::ask_permit(const PassPtr& pass, const Resources& wanted) {

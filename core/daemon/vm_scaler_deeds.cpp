@@ -101,7 +101,7 @@ void VmScaler::look(std::uint64_t id) {
 void VmScaler::ask_consent(const SizeDeed& deed) {
   scaling_->consent_asked(deed, tools_.loop.now());
   diary_.revision_is(deed.revision.value);
-  link_->request(wire::Consent{deed.to, deed.revision}, tools_.settings.guest_limit,
+  link_->request(wire::Consent{deed.to, deed.revision, false}, tools_.settings.guest_limit,
                  [this, weak = std::weak_ptr(alive_), runner = runner_, deed](const Result<wire::RunnerReply>& reply) {
                    if (weak.expired() || runner != runner_) return;
                    const Instant now = tools_.loop.now();

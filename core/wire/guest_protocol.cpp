@@ -88,6 +88,7 @@ void describe(auto& v, Like<AskConsent> auto& m) {
   v.need("id", m.id);
   v.need("target", m.target);
   v.field("revision", m.revision);
+  v.field_or("insist", m.insist, false);
 }
 
 void describe(auto& v, Like<TellGrown> auto& m) {

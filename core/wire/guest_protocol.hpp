@@ -96,10 +96,12 @@ struct SetCpus {
 };
 
 // Host -> guest: may you shrink to that? Answered by Reply: ok, or !ok with why and, if known, the floor.
+// insist: it will be done whatever is answered; the hooks are asked even if what is in use now does not fit.
 struct AskConsent {
   std::uint64_t id = 0;
   Resources target;
   Revision revision;
+  bool insist = false;
 
   friend bool operator==(const AskConsent&, const AskConsent&) = default;
 };

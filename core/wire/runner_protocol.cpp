@@ -73,6 +73,7 @@ void describe(auto& v, Like<Resize> auto& m) {
 void describe(auto& v, Like<Consent> auto& m) {
   v.need("target", m.target);
   v.field("revision", m.revision);
+  v.field_or("insist", m.insist, false);
 }
 
 void describe(auto& v, Like<Grown> auto& m) {

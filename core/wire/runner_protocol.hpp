@@ -69,6 +69,7 @@ struct Resize {
 };
 struct Consent {  // passed on to the guest
   Resources target; Revision revision;
+  bool insist = false;
   friend bool operator==(const Consent&, const Consent&) = default;
 };
 struct Grown {  // passed on to the guest

@@ -186,9 +186,14 @@ struct ShrinkDesk : Desk {
     sample.memory_available = Bytes{available * mib};
     consent.sampled(sample);
   }
-  decide::ConsentAnswer ask_shrink(std::uint64_t mebibytes) {
+  decide::ConsentAnswer ask_shrink(std::uint64_t mebibytes) { return answer_to(mebibytes, &ConsentDesk::ask); }
+  decide::ConsentAnswer insist(std::uint64_t mebibytes) { return answer_to(mebibytes, &ConsentDesk::insist); }
+
+ private:
+  template <typename Question>
+  decide::ConsentAnswer answer_to(std::uint64_t mebibytes, Question question) {
     std::optional<decide::ConsentAnswer> answer;
-    desk.ask({MilliCpu{1000}, Bytes{mebibytes * mib}}, [&](const decide::ConsentAnswer& made) { answer = made; });
+    (desk.*question)({MilliCpu{1000}, Bytes{mebibytes * mib}}, [&](const decide::ConsentAnswer& made) { answer = made; });
     REQUIRE(loop.run_until([&] { return answer.has_value(); }));
     return *answer;
   }
@@ -205,6 +210,21 @@ TEST_CASE("memory in use refuses before any hook is asked") {
   CHECK_FALSE(desk.dir.has("asked"));
   CHECK(desk.ask_shrink(900).ok);
   CHECK(desk.dir.has("asked"));
+}
+
+TEST_CASE("one who insists has the hooks asked though memory in use does not fit, and hears what they say") {
+  ShrinkDesk desk(300);
+  desk.hook("cache", "cat >" + desk.dir.path("question"));
+  CHECK(desk.insist(600).ok);
+  const auto question = wire::decode_hook_question(desk.dir.read("question"));
+  REQUIRE(question);
+  CHECK(question->event == wire::HookEvent::shrink);
+  CHECK(question->target.memory == Bytes{600 * mib});
+  desk.hook("cache", R"(echo '{"ok":false,"why":"warming up","floor":"900Mi"}')");
+  const auto answer = desk.insist(600);
+  CHECK_FALSE(answer.ok);
+  CHECK(answer.why == "cache: warming up");
+  CHECK(answer.floor == Bytes{900 * mib});
 }
 
 TEST_CASE("a hook gives its cache up, or keeps it") {

@@ -148,7 +148,7 @@ TEST_CASE("the examples in the guest protocol's header") {
 TEST_CASE("a revision with flags, and sizes as numbers, are read too") {
   const auto ask = decode_guest_message(
       R"({"type":"askConsent","id":1,"target":{"cpu":0.25,"memory":1073741824},"revision":{"value":3,"flags":2}})");
-  CHECK(std::get<AskConsent>(*ask) == AskConsent{1, {MilliCpu{250}, Bytes{gib}}, {3, 2}});
+  CHECK(std::get<AskConsent>(*ask) == AskConsent{1, {MilliCpu{250}, Bytes{gib}}, {3, 2}, false});
 }
 
 TEST_CASE("unknown types and members are for a newer guest") {

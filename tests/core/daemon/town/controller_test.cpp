@@ -49,6 +49,37 @@ TEST_CASE("a VM that is sized by hand gets what the node has, says why not more,
   REQUIRE(town.until([&] { return town.has("b", 4, 1); }));
 }
 
+TEST_CASE("a guest hears of a size that is given by hand, and cannot forbid it") {
+  Town town;
+  town.node("n1", 4, 8);
+  town.vm("web", 1, 1);
+  town.open();
+  REQUIRE(town.until([&] { return town.has("web", 1, 1) && town.status("web").guest_connected; }));
+  auto& guest = *town.guests.at(town.qemu_of("web"));
+  const auto heard = [&guest](const auto& is_it) {
+    const auto all = guest.heard();
+    return std::count_if(all.begin(), all.end(), is_it);
+  };
+  const auto grown = [](const wire::GuestMessage& m) {
+    const auto* news = std::get_if<wire::TellGrown>(&m);
+    return news && news->granted == Resources{MilliCpu{2000}, Bytes{2 * gib}};
+  };
+  const auto asked = [](const wire::GuestMessage& m) {
+    const auto* question = std::get_if<wire::AskConsent>(&m);
+    return question && question->target == Resources{MilliCpu{1000}, Bytes{gib}};
+  };
+  town.edit("web", [](VmSpec& s) { s.cpu.use = MilliCpu{2000}, s.memory.use = Bytes{2 * gib}; });
+  REQUIRE(town.until([&] { return town.has("web", 2, 2) && heard(grown) == 1; }));
+  guest.refuses_shrink = true;
+  town.edit("web", [](VmSpec& s) { s.cpu.use = MilliCpu{1000}, s.memory.use = Bytes{gib}; });
+  REQUIRE(town.until([&] { return town.has("web", 1, 1); }));
+  CHECK(heard(asked) == 1);
+  CHECK(heard(grown) == 1);
+  guest.silent = true;  // a monitor that hangs does not hold it up for ever
+  town.edit("web", [](VmSpec& s) { s.memory.use = Bytes{gib / 2}; });
+  REQUIRE(town.until([&] { return town.has("web", 1, 0.5); }, std::chrono::seconds(60)));
+}
+
 TEST_CASE("a VM without room waits with the reason and starts when room appears") {
   Town town;
   town.node("n1", 2, 4);
