@@ -37,6 +37,10 @@ Result<int> scale_swap(Context& context, const SwapWish& wish) {
   // Said to the runner at once, so that a size that it has refused before is tried again.
   const auto ordered = runner_request(vm->status.endpoint, wire::Swap{*wanted}, call_limit);
   if (!ordered && ordered.error().code == Code::failed_precondition) {
+    if (wanted->value == 0) {
+      std::cout << wish.vm << " has no swap\n";
+      return 0;
+    }
     std::cout << wish.vm << " is to have " << human(*wanted) << " of swap: " << ordered.error().message << "\n";
     return 0;
   }

@@ -15,7 +15,7 @@ void Runner::want_swap(const wire::Swap& order, const Answer& answer) {
   wire::RunnerReply reply;
   if (!report_.swap) {
     reply.code = Code::failed_precondition;
-    reply.why = "this machine was started without a disk for swap; it gets one at its next start";
+    reply.why = "this machine was started without a disk for swap, and gets one at its next start (neonvm stop, then start)";
     return answer(reply);
   }
   if (order.size > most_swap) {

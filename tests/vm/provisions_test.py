@@ -203,6 +203,21 @@ def swap_moves_while_in_use():
         has_swap(lab, 64)
 
 
+def swap_comes_with_the_next_start():
+    """A machine without a disk for it says so; one with the least grows at once."""
+    with Lab(nodes=1) as lab:
+        lab.run("run", "small", "--fixed", "--memory", "256Mi")
+        assert lab.run("scale", "small", "--swap", "0") == "small has no swap\n"
+        said = lab.run("scale", "small", "--swap", "1Mi")
+        assert "at its next start (neonvm stop, then start)" in said, said
+        assert re.search(r"Swap: .*from its next start on", lab.run("describe", "small")), lab.run("describe", "small")
+        lab.run("stop", "small")
+        lab.run("start", "small")
+        has_swap(lab, 1)
+        lab.run("scale", "small", "--swap", "64Mi")
+        has_swap(lab, 64)
+
+
 def has_swap(lab, wanted):
     lab.until(lambda: swap_in_guest(lab) == wanted, f"the guest has {wanted} MiB of swap")
 
@@ -252,4 +267,4 @@ def apply(lab, disks):
     return refused.err
 
 
-main([disks_are_there, files_follow, swap_moves_while_in_use, hostile_names_do_no_harm])
+main([disks_are_there, files_follow, swap_moves_while_in_use, swap_comes_with_the_next_start, hostile_names_do_no_harm])
