@@ -1,6 +1,6 @@
 """A Postgres VM as the scripts drive one: the example's disk, made once; psql and pgbench; a control plane of its own.
 
-Used by scripts/bench-postgres and scripts/demo.py. Standard library only. A wait that is in vain is a Failed.
+Used by scripts/bench-postgres, scripts/demo.py and tests of other examples. Standard library only. A wait that is in vain is a Failed.
 """
 import glob
 import hashlib
@@ -17,7 +17,6 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NEONVM = os.environ.get("NEONVM", TOP + "/build/host/neonvm")
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "neonvm", "examples")
-EXAMPLE = TOP + "/vm-builder/examples/postgres"
 MIB = 2 ** 20
 KEPT = 3  # disks of other states of the tree: they are large, and another checkout may be using one
 
@@ -54,29 +53,29 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def example_disk_path():
-    """Where the example's disk is or would be: made once for each state of its files, by the example's own script."""
-    digest = hashlib.sha256()
-    for path in sorted([EXAMPLE, EXAMPLE + ".yaml"] + glob.glob(EXAMPLE + ".files/**", recursive=True)):
+def example_disk_path(name="postgres"):
+    """Where an example's disk is or would be: made once for each state of its files, by the example's own script."""
+    digest, example = hashlib.sha256(), f"{TOP}/vm-builder/examples/{name}"
+    for path in sorted([example, example + ".yaml"] + glob.glob(example + ".files/**", recursive=True)):
         if os.path.isfile(path):
             with open(path, "rb") as file:
                 digest.update(path.removeprefix(TOP).encode() + file.read())
     with open(TOP + "/build/guest/neonvm", "rb") as file:
         digest.update(file.read())
-    return os.path.join(CACHE, f"postgres-{digest.hexdigest()[:16]}.qcow2")
+    return os.path.join(CACHE, f"{name}-{digest.hexdigest()[:16]}.qcow2")
 
 
-def example_disk():
+def example_disk(name="postgres"):
     """The path of that disk, which is made if need be."""
-    disk = example_disk_path()
+    disk = example_disk_path(name)
     if not os.path.exists(disk):
         os.makedirs(CACHE, exist_ok=True)
-        for old in sorted(glob.glob(CACHE + "/postgres-*.qcow2"), key=os.path.getmtime)[:-KEPT]:
+        for old in sorted(glob.glob(f"{CACHE}/{name}-*.qcow2"), key=os.path.getmtime)[:-KEPT]:
             os.unlink(old)
-        say("making the example's disk, once")
+        say(f"making the disk of the {name} example, once")
         with tempfile.TemporaryDirectory(prefix="nvm") as home:
             environment = dict(os.environ, NEONVM=NEONVM, NEONVM_HOME=home)
-            subprocess.run([EXAMPLE, "--file", disk + ".new"], check=True, env=environment, stdout=sys.stderr)
+            subprocess.run([f"{TOP}/vm-builder/examples/{name}", "--file", disk + ".new"], check=True, env=environment, stdout=sys.stderr)
         os.rename(disk + ".new", disk)
     return disk
 

@@ -31,8 +31,11 @@ class RedisHook(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(prefix="nvmr")
         self.addCleanup(folder.cleanup)
         self.socket = folder.name + "/redis.sock"
-        self.environment = dict(self.environment, REDIS_SOCKET=self.socket)
-        self.server = subprocess.Popen(["redis-server", "--port", "0", "--unixsocket", self.socket, "--save", "", "--dir", folder.name,
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = str(probe.getsockname()[1])
+        self.environment = dict(self.environment, HOOK_PORT=port)
+        self.server = subprocess.Popen(["redis-server", "--port", port, "--unixsocket", self.socket, "--save", "", "--dir", folder.name,
                                         "--maxmemory-policy", "allkeys-lru"], env=self.environment, stdout=subprocess.DEVNULL)
         self.addCleanup(self.end)
         self.until(lambda: self.redis("ping") == "PONG", "Redis answers")
