@@ -107,11 +107,12 @@ def check_pressure(link):
     """Two busy loops on one CPU are told at once, not with the next sample or load average."""
     link.forget()
     began = time.monotonic()
-    load = link.start("exec", argv=["neonvm", "load", "cpu", "3", "8"])
+    load = link.start("exec", argv=["neonvm", "load", "cpu", "3", "600"])
     event = link.wait(lambda m: m.get("type") == "sample" and m.get("event") == "cpu", "an event for CPU pressure")
     print(f"  CPU pressure told after {event['at'] - began:.2f} s", flush=True)
     link.sample(lambda s: s["runnable"] >= 2 and s["cpu"]["some"] > 0.3, "runnable tasks and pressure")
-    assert link.reply_to(load)["exitCode"] == 0
+    link.send({"type": "signal", "id": load, "signal": 15})
+    assert link.reply_to(load)["exitCode"] == 128 + 15
 
 
 def check_consent(guest):
@@ -133,15 +134,21 @@ def check_consent(guest):
     floor = int(re.fullmatch(r"(\d+)", str(to_bytes(no["floor"]))).group(1))
     assert guest.base < floor < guest.base + 1024 * MIB, no
     # A floor is one that is granted as soon as the growth is over.
-    until(lambda: link.ask("askConsent", target=resources(floor + 64 * MIB))["ok"], "the floor is consented to", 10)
+    until(lambda: link.ask("askConsent", target=resources(floor + 64 * MIB))["ok"], "the floor is consented to")
     link.send({"type": "signal", "id": load, "signal": 9})
     link.reply_to(load)
     link.sample(lambda s: s["memoryAnon"] < 100 * MIB, "memory is free again")
-    until(lambda: link.ask("askConsent", target=resources(guest.base))["ok"], "a shrink is consented to", 10)
+    until(lambda: link.ask("askConsent", target=resources(guest.base))["ok"], "a shrink is consented to")
     guest.plug(guest.base)
     # What the kernel keeps of its own in there is a few MiB with auto-movable.
     until(lambda: guest.plugged() <= 64 * MIB, "nearly all of it has left")
     link.sample(lambda s: s["memoryTotal"] < 576 * MIB, "the guest is small again")
+
+
+def says(link, target, why):
+    """The answer, if it is a no for that reason."""
+    answer = link.ask("askConsent", target=target)
+    return answer if not answer["ok"] and answer["why"] == why else None
 
 
 def check_hooks(guest):
@@ -153,8 +160,9 @@ case $question in *shrink*) echo '{"ok":false,"why":"a backup runs","floor":"384
     link = guest.link
     link.shell("mkdir -p /etc/neonvm/hooks")
     assert link.put("/etc/neonvm/hooks/backup", hook, 0o755)["ok"]
-    no = link.ask("askConsent", target=resources(384 * MIB))
-    assert not no["ok"] and no["why"] == "backup: a backup runs" and to_bytes(no["floor"]) == 384 * MIB, no
+    # On a busy machine the shell may be too late for once, which is another reason.
+    no = until(lambda: says(link, resources(384 * MIB), "backup: a backup runs"), "the hook's own words")
+    assert to_bytes(no["floor"]) == 384 * MIB, no
     link.shell("rm /etc/neonvm/hooks/backup")
     assert link.ask("askConsent", target=resources(384 * MIB))["ok"]
     assert link.ask("tellGrown", granted=resources(guest.base))["ok"]
