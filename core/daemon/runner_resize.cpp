@@ -30,6 +30,15 @@ std::uint64_t wish_of(const ResizeOrder& order) {
   return order.deed == ResizeDeed::want_memory ? order.memory.value : order.cpus;
 }
 
+// Only a limit that is in the way counts: what the guest could still take beyond its wish is nobody's news.
+void limit_growth(decide::ResizeFacts& facts, const std::optional<MemoryPlan>& plan) {
+  facts.memory_most.reset();
+  facts.memory_most_why.clear();
+  if (!plan || plan->most >= facts.asked.memory) return;
+  facts.memory_most = plan->most;
+  facts.memory_most_why = plan->most_why;
+}
+
 }  // namespace
 
 bool Runner::migrating() const {
@@ -56,6 +65,8 @@ void Runner::resize(const wire::Resize& order, const Answer& answer) {
                                   {"rev", std::to_string(order.revision.value)}});
   }
   facts_.asked = order.size;
+  // Not with the next sample: a guest in which slab has what page structs need is dead by then.
+  limit_growth(facts_, memory_plan_);
   drive();
 }
 
@@ -184,11 +195,10 @@ void Runner::memory_stands(const Result<MemoryState>& state) {
   memory_poll_ = std::min(std::max(memory_poll_ * 2, memory_first_poll), memory_max_poll);
 }
 
-// Only a limit that is in the way counts: what the guest could still take beyond its wish is nobody's news.
 void Runner::plan_memory(const GuestSample& sample) {
   memory_plan_ = decide::plan_memory(shape_, facts_.plugged, sample);
-  std::optional<Bytes> most;
-  if (memory_plan_ && memory_plan_->most < facts_.asked.memory) most = memory_plan_->most;
+  const std::optional<Bytes> before = facts_.memory_most;
+  limit_growth(facts_, memory_plan_);
   const bool stuck = facts_.plugged > facts_.plugged_wish;
   const bool tell = memory_plan_ && stuck && (facts_.memory_held.empty() || loop_.now() >= held_told_ + held_again);
   if (!stuck) facts_.memory_held.clear();
@@ -196,12 +206,10 @@ void Runner::plan_memory(const GuestSample& sample) {
     facts_.memory_held = decide::in_words(memory_plan_->held);
     held_told_ = loop_.now();
   }
-  if (!tell && most == facts_.memory_most) return;
-  if (most && !facts_.memory_most) {
-    log_warning("runner", "growth is limited", {{"vm", report_.vm}, {"to", to_string(*most)}, {"why", memory_plan_->most_why}});
+  if (!tell && before == facts_.memory_most) return;
+  if (facts_.memory_most && !before) {
+    log_warning("runner", "growth is limited", {{"vm", report_.vm}, {"to", to_string(*facts_.memory_most)}, {"why", facts_.memory_most_why}});
   }
-  facts_.memory_most = most;
-  facts_.memory_most_why = most ? memory_plan_->most_why : "";
   drive();
 }
 
