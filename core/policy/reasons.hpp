@@ -14,7 +14,13 @@ namespace neonvm::policy {
 class Reasons {
  public:
   // Empties the goal: every field as in a new one, its texts kept aside.
-  void begin(Goal& goal);
+  void begin(Goal& goal) {
+    if (!goal.because.empty()) spare_.empty(goal);
+    goal.wish = {};
+    goal.complete = true;
+    goal.compute_units = 0;
+    goal.ask_again.reset();
+  }
   void say(Goal& goal, std::string_view rule, std::string_view text) { spare_.add(goal, rule, text); }
   void say(Goal& goal, std::string_view rule, const Line& line) { say(goal, rule, line.text()); }
   // Appends all reasons of `from`.

@@ -36,6 +36,9 @@ struct PolicyInput {
   Resources min, max;
   Resources compute_unit;
   const ScalingConfig* config = nullptr;  // complete: every field set
+  // Not 0: what this policy was given with the same number before was the same config and the same compute unit, so that
+  // it need not compare them again. 0: not known.
+  std::uint64_t config_revision = 0;
   std::optional<GuestRequest> request;
 };
 

@@ -135,8 +135,7 @@ class Deciding {
 
 }  // namespace
 
-Status DefaultPolicy::decide_into(const PolicyInput& input, Goal& goal) {
-  reasons_.begin(goal);
+Status DefaultPolicy::learn(const PolicyInput& input) {
   if (input.config == nullptr) return Error{Code::invalid_argument, "the policy got no scaling configuration"};
   if (!targets_ || *input.config != targets_of_.config || input.compute_unit != targets_of_.unit) {
     targets_.reset();
@@ -144,6 +143,15 @@ Status DefaultPolicy::decide_into(const PolicyInput& input, Goal& goal) {
     if (!targets) return targets.error();
     targets_of_ = {*input.config, input.compute_unit};
     targets_ = *targets;
+  }
+  targets_of_.revision = input.config_revision;
+  return {};
+}
+
+Status DefaultPolicy::decide_into(const PolicyInput& input, Goal& goal) {
+  reasons_.begin(goal);
+  if (!knows(input)) {
+    if (Status learned = learn(input); !learned) return learned;
   }
   Deciding(input, *targets_, reasons_, explains_, goal).run();
   return {};

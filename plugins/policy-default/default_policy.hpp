@@ -24,9 +24,15 @@ class DefaultPolicy final : public policy::InPlacePolicy {
   [[nodiscard]] std::size_t samples_read() const override { return 1; }
 
  private:
+  [[nodiscard]] bool knows(const PolicyInput& input) const {
+    return targets_ && input.config_revision != 0 && input.config_revision == targets_of_.revision;
+  }
+  Status learn(const PolicyInput& input);   // its knobs, into targets_
+
   struct Knobs {
     ScalingConfig config;
     Resources unit;
+    std::uint64_t revision = 0;        // as PolicyInput::config_revision
   };
 
   policy::Reasons reasons_;

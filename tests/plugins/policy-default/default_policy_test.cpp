@@ -153,6 +153,24 @@ TEST_CASE("default policy: no configuration and bad configuration are errors") {
   CHECK(DefaultPolicy().decide(input_with({}, config)).error().code == Code::invalid_argument);
 }
 
+TEST_CASE("default policy: knobs are read anew unless their revision says that they are the same") {
+  DefaultPolicy policy;
+  const std::vector samples{sample_with(test_now, 3.6, 1, Bytes{0}, Bytes{0})};
+  ScalingConfig usual = default_scaling_config(), half = usual;
+  half.load_average_fraction_target = 0.45;
+  const auto units = [&](const ScalingConfig& config, std::uint64_t revision) {
+    PolicyInput input = input_with(samples, config);
+    input.config_revision = revision;
+    return policy.decide(input)->compute_units;
+  };
+  CHECK(units(usual, 0) == 16);
+  CHECK(units(half, 0) == 32);
+  CHECK(units(usual, 1) == 16);
+  CHECK(units(half, 2) == 32);
+  CHECK(units(usual, 2) == 32);   // who says so is believed
+  CHECK(units(usual, 0) == 16);
+}
+
 // Whatever a guest says: an answer or an error, no crash (run under the sanitizers), the same answer twice, and more
 // load never means a smaller goal.
 TEST_CASE("default policy: survives any numbers") {
