@@ -23,7 +23,16 @@ constexpr double near = page;
 
 double watermark(double total) { return std::min(64 * m, 2 * m + total / 256); }
 
-Bytes bytes(double value) { return Bytes{value <= 0 ? 0 : static_cast<std::uint64_t>(value)}; }
+// Through a signed number: no guest has 2^63 bytes, and processors turn doubles into signed numbers at once.
+Bytes bytes(double value) { return Bytes{static_cast<std::uint64_t>(static_cast<std::int64_t>(std::max(value, 0.0)))}; }
+
+// An average over ten seconds, five later. What has nearly come to rest does so: otherwise it ends among numbers so small
+// that processors take ten times as long for each of them.
+double settled(double average, double value) {
+  constexpr double share = 0.3934693402873666;   // 1 - e^(-5/10)
+  const double next = average + (value - average) * share;
+  return next < 1e-200 ? 0 : next;
+}
 
 }  // namespace
 
@@ -33,8 +42,12 @@ Guest::Guest(const GuestRates& rates, Bytes base, std::uint32_t most_cpus)
 Guest::Done Guest::advance(const Demand& demand, const GuestSize& size, double seconds) {
   Done done;
   const bool resting = resting_ > 0;
-  run(resting ? Demand{0, demand.anonymous, demand.file, 0, demand.closed} : demand, size.cpus, seconds, done);
-  if (resting) resting_ = std::max(0.0, resting_ - seconds);
+  if (resting) {
+    run({0, demand.anonymous, demand.file, 0, demand.closed}, size.cpus, seconds, done);
+    resting_ = std::max(0.0, resting_ - seconds);
+  } else {
+    run(demand, size.cpus, seconds, done);
+  }
   if (!still_ || resting || demand != seen_ || size.memory != memory_) use_memory(demand, size.memory, seconds, done);
   return done;
 }
@@ -79,11 +92,11 @@ void Guest::run(const Demand& demand, double cpus, double seconds, Done& done) {
   while (since_tick_ >= load_period - 1e-9) {
     since_tick_ -= load_period;
     carry_ += tasks_;
-    const auto whole = static_cast<std::uint64_t>(carry_);
+    const auto whole = static_cast<std::uint64_t>(static_cast<std::int64_t>(carry_));
     carry_ -= static_cast<double>(whole);
     tick_load(whole);
-    some10_ += (some_ - some10_) * 0.3934693402873666;   // 1 - e^(-5/10)
-    stalled10_ += (stalled_ - stalled10_) * 0.3934693402873666;
+    some10_ = settled(some10_, some_);
+    stalled10_ = settled(stalled10_, stalled_);
   }
 }
 

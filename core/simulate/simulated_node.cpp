@@ -7,89 +7,94 @@ namespace {
 
 constexpr Instant not_waiting = Instant::max();
 
-bool before(const std::unique_ptr<SimulatedVm>& vm, std::size_t index) { return vm->index() < index; }
-
 }  // namespace
 
-SimulatedNode::SimulatedNode(Node node, std::unique_ptr<Policy> policy) : node_(std::move(node)), policy_{std::move(policy), {}} {
+SimulatedNode::SimulatedNode(Node node, std::unique_ptr<Policy> policy) : node_(std::move(node)), policy_{std::move(policy), {}, {}} {
   ledger_.node_seen(node_);
 }
 
 void SimulatedNode::run(Instant until, bool lockstep) {
   if (lockstep) return run_in_lockstep(until);
-  Agenda agenda{until, {}, std::vector<Instant>(vms_.size(), not_waiting)};
+  Run run{until, Agenda(vms_.size()), std::vector<Instant>(vms_.size(), not_waiting)};
   for (std::size_t i = 0; i < vms_.size(); ++i) {
-    if (i + 1 < vms_.size()) vms_[i + 1]->fetch();
-    go_on(agenda, i);
+    if (i + 2 < vms_.size()) vms_[i + 2]->fetch();
+    if (i + 1 < vms_.size()) vms_[i + 1]->fetch_rest();
+    go_on(run, i);
   }
-  while (!agenda.visits.empty()) {
-    const Visit next = agenda.visits.top();
-    agenda.visits.pop();
-    if (!agenda.visits.empty()) vms_[agenda.visits.top().place]->fetch();
-    SimulatedVm& vm = *vms_[next.place];
-    if (next.own) {
-      if (agenda.waits[next.place] != next.at) continue;   // it was woken before
-      agenda.waits[next.place] = not_waiting;
-      vm.waited(next.at);
+  while (!run.agenda.empty()) {
+    const std::size_t place = run.agenda.first();
+    const Instant at = run.agenda.at(place);
+    SimulatedVm& vm = *vms_[place];
+    if (run.waits[place] != not_waiting) {
+      run.waits[place] = not_waiting;
+      vm.waited(at);
     } else if (vm.visit(ledger_)) {
-      wake(agenda, next);
+      wake(run, place, at);
     }
-    go_on(agenda, next.place);
+    go_on(run, place);
   }
   for (std::size_t i = 0; i < vms_.size(); ++i) {
-    if (agenda.waits[i] == not_waiting) continue;
+    if (run.waits[i] == not_waiting) continue;
     vms_[i]->waited(until);
     vms_[i]->advance(until, policy_);
   }
 }
 
-void SimulatedNode::go_on(Agenda& agenda, std::size_t place) {
+void SimulatedNode::go_on(Run& run, std::size_t place) {
   SimulatedVm& vm = *vms_[place];
-  auto stop = vm.advance(agenda.until, policy_, true);
-  if (stop && stop->waits && !vm.would_still_wait(ledger_)) stop = vm.advance(agenda.until, policy_);
-  if (!stop) return;
-  if (stop->waits) agenda.waits[place] = stop->at;
-  if (stop->at < agenda.until) agenda.visits.push({stop->at, place, stop->waits});
+  auto stop = vm.advance(run.until, policy_, true);
+  if (stop && stop->waits && !vm.would_still_wait(ledger_)) stop = vm.advance(run.until, policy_);
+  if (stop && stop->waits) run.waits[place] = stop->at;
+  if (stop && stop->at < run.until) run.agenda.put(place, stop->at);
+  else run.agenda.remove(place);
 }
 
-// What was asked before `after` has the answer of before.
-void SimulatedNode::wake(Agenda& agenda, const Visit& after) {
+// What was asked before the visit of the VM at `by` has the answer of before.
+void SimulatedNode::wake(Run& run, std::size_t by, Instant at) {
   for (std::size_t i = 0; i < vms_.size(); ++i) {
-    if (agenda.waits[i] == not_waiting || vms_[i]->would_still_wait(ledger_)) continue;
-    agenda.waits[i] = not_waiting;
-    vms_[i]->waited(i < after.place ? after.at + Duration(1) : after.at);
-    go_on(agenda, i);
+    if (run.waits[i] == not_waiting || vms_[i]->would_still_wait(ledger_)) continue;
+    run.waits[i] = not_waiting;
+    vms_[i]->waited(i < by ? at + Duration(1) : at);
+    go_on(run, i);
   }
 }
 
 void SimulatedNode::run_in_lockstep(Instant until) {
-  std::priority_queue<Visit, std::vector<Visit>, Later> events;
-  for (std::size_t i = 0; i < vms_.size(); ++i) events.push({vms_[i]->next_at(), i});
-  while (!events.empty() && events.top().at < until) {
-    const Visit next = events.top();
-    events.pop();
-    SimulatedVm& vm = *vms_[next.place];
-    if (vm.advance(next.at + Duration(1), policy_)) vm.visit(ledger_);
-    if (!vm.gone()) events.push({std::max(vm.next_at(), next.at), next.place});
+  Agenda agenda(vms_.size());
+  for (std::size_t i = 0; i < vms_.size(); ++i)
+    if (!vms_[i]->gone()) agenda.put(i, vms_[i]->next_at());
+  while (!agenda.empty() && agenda.at(agenda.first()) < until) {
+    const std::size_t place = agenda.first();
+    const Instant at = agenda.at(place);
+    SimulatedVm& vm = *vms_[place];
+    if (vm.advance(at + Duration(1), policy_)) vm.visit(ledger_);
+    if (vm.gone()) agenda.remove(place);
+    else agenda.put(place, std::max(vm.next_at(), at));
   }
 }
 
-void SimulatedNode::take(std::unique_ptr<SimulatedVm> vm) {
-  const auto place = std::lower_bound(vms_.begin(), vms_.end(), vm->index(), before);
-  vms_.insert(place, std::move(vm));
+std::size_t SimulatedNode::place_of(std::size_t index) const {
+  return static_cast<std::size_t>(std::lower_bound(indexes_.begin(), indexes_.end(), index) - indexes_.begin());
 }
 
-std::unique_ptr<SimulatedVm> SimulatedNode::give(std::size_t index) {
-  const auto place = std::lower_bound(vms_.begin(), vms_.end(), index, before);
-  if (place == vms_.end() || (*place)->index() != index) return nullptr;
-  std::unique_ptr<SimulatedVm> vm = std::move(*place);
-  vms_.erase(place);
+void SimulatedNode::take(VmPointer vm) {
+  const auto place = static_cast<std::ptrdiff_t>(place_of(vm->index()));
+  indexes_.insert(indexes_.begin() + place, vm->index());
+  vms_.insert(vms_.begin() + place, std::move(vm));
+}
+
+VmPointer SimulatedNode::give(std::size_t index) {
+  const std::size_t place = place_of(index);
+  if (place == indexes_.size() || indexes_[place] != index) return nullptr;
+  VmPointer vm = std::move(vms_[place]);
+  indexes_.erase(indexes_.begin() + static_cast<std::ptrdiff_t>(place));
+  vms_.erase(vms_.begin() + static_cast<std::ptrdiff_t>(place));
   return vm;
 }
 
 SimulatedVm* SimulatedNode::find(std::size_t index) {
-  const auto place = std::lower_bound(vms_.begin(), vms_.end(), index, before);
-  return place == vms_.end() || (*place)->index() != index ? nullptr : place->get();
+  const std::size_t place = place_of(index);
+  return place == indexes_.size() || indexes_[place] != index ? nullptr : vms_[place].get();
 }
 
 }  // namespace neonvm::simulate

@@ -5,12 +5,13 @@
 #pragma once
 
 #include <memory>
-#include <queue>
 #include <vector>
 
 #include "core/decide/ledger.hpp"
 #include "core/model/node.hpp"
+#include "core/simulate/agenda.hpp"
 #include "core/simulate/simulated_vm.hpp"
+#include "core/simulate/vm_pool.hpp"
 
 namespace neonvm::simulate {
 
@@ -22,40 +23,34 @@ class SimulatedNode {
   // lockstep: no VM runs ahead of another. Never changes a result; needed only by who looks at all of them at once.
   void run(Instant until, bool lockstep = false);
 
-  void take(std::unique_ptr<SimulatedVm> vm);             // its booking is the caller's business
-  std::unique_ptr<SimulatedVm> give(std::size_t index);   // null: not here
+  void take(VmPointer vm);             // its booking is the caller's business
+  VmPointer give(std::size_t index);   // null: not here
 
   [[nodiscard]] const Node& node() const { return node_; }
   [[nodiscard]] decide::Ledger& ledger() { return ledger_; }
   [[nodiscard]] const decide::Ledger& ledger() const { return ledger_; }
-  [[nodiscard]] const std::vector<std::unique_ptr<SimulatedVm>>& vms() const { return vms_; }   // by index
+  [[nodiscard]] const std::vector<VmPointer>& vms() const { return vms_; }               // by index
+  [[nodiscard]] const std::vector<std::size_t>& indexes() const { return indexes_; }       // of vms()
   [[nodiscard]] SimulatedVm* find(std::size_t index);
 
  private:
-  struct Visit {
-    Instant at;
-    std::size_t place;          // in vms_
-    bool own = false;           // not a visit: something else happens to a VM that waits for room
-  };
-  struct Later {
-    bool operator()(const Visit& a, const Visit& b) const { return a.at != b.at ? a.at > b.at : a.place > b.place; }
-  };
-  // Of the present run. VMs that wait for room are not asked what they would ask: they are woken when the answer would
-  // be another one.
-  struct Agenda {
+  // VMs that wait for room are not asked what they would ask: they are woken when the answer would be another one.
+  struct Run {
     Instant until;
-    std::priority_queue<Visit, std::vector<Visit>, Later> visits;
+    Agenda agenda;                          // visits; of a VM that waits, when something else happens to it
     std::vector<Instant> waits;             // by place: until when; Instant::max(): it does not wait
   };
 
+  [[nodiscard]] std::size_t place_of(std::size_t index) const;
   void run_in_lockstep(Instant until);
-  void go_on(Agenda& agenda, std::size_t place);
-  void wake(Agenda& agenda, const Visit& after);
+  void go_on(Run& run, std::size_t place);
+  void wake(Run& run, std::size_t by, Instant at);
 
   Node node_;
   PolicyCall policy_;
   decide::Ledger ledger_;
-  std::vector<std::unique_ptr<SimulatedVm>> vms_;
+  std::vector<VmPointer> vms_;
+  std::vector<std::size_t> indexes_;
 };
 
 }  // namespace neonvm::simulate

@@ -22,6 +22,11 @@ decide::ScalingSettings scaling_of(const Settings& s) {
 
 MilliCpu milli(double cpus) { return MilliCpu{static_cast<std::uint32_t>(std::min(std::ceil(cpus * 1000), 4e9))}; }
 
+void fetch_lines(const void* from, const void* end) {
+  constexpr std::ptrdiff_t line = 64;
+  for (const char* at = static_cast<const char*>(from); at < static_cast<const char*>(end); at += line) __builtin_prefetch(at);
+}
+
 double whole_units(double cpu, double memory, const Resources& unit) {
   const double units = std::max(cpu / unit.cpu.cpus(), memory / static_cast<double>(unit.memory.value));
   return std::max(1.0, std::ceil(units - 1e-9));
@@ -30,9 +35,9 @@ double whole_units(double cpu, double memory, const Resources& unit) {
 }  // namespace
 
 SimulatedVm::SimulatedVm(const VmPlan& plan, const Settings& settings, std::unique_ptr<DemandSource> demand,
-                         std::size_t index, Instant at)
-    : plan_(&plan), settings_(&settings), name_(plan.name), min_(plan.min), max_(plan.max), index_(index), asked_(plan.start),
-      actual_(plan.start), now_(at), piece_end_(at), sampled_at_(at), settled_at_(at),
+                         std::size_t index, Instant at, Shown* shown)
+    : plan_(&plan), settings_(&settings), name_(plan.name), min_(plan.min), max_(plan.max), index_(index), shown_(shown),
+      asked_(plan.start),      actual_(plan.start), now_(at), piece_end_(at), sampled_at_(at), settled_at_(at),
       guest_(settings.guest, plan.min.memory, plan.max.cpu.whole_cpus()), source_(std::move(demand)),
       scaling_(scaling_of(settings), {plan.min, plan.max, plan.memory_step}, {plan.start, plan.start, {}}, at),
       consent_(settings.consent), holder_(plan.name) {
@@ -59,10 +64,12 @@ Instant SimulatedVm::next_at() const {
   return at;
 }
 
-void SimulatedVm::fetch() const {
-  constexpr std::ptrdiff_t line = 64;
-  const char* const end = reinterpret_cast<const char*>(&stats_.cpu_levels);
-  for (const char* at = reinterpret_cast<const char*>(this); at < end; at += line) __builtin_prefetch(at);
+void SimulatedVm::fetch() const { fetch_lines(this, &stats_.cpu_levels); }
+
+void SimulatedVm::fetch_rest() const {
+  if (!denied_ || booking_ == nullptr) return;
+  fetch_lines(&booking_->granted, booking_ + 1);
+  fetch_lines(&question_, &consent_);
 }
 
 bool SimulatedVm::only_waits() const {
@@ -76,7 +83,8 @@ std::optional<SimulatedVm::Stop> SimulatedVm::advance(Instant until, PolicyCall&
       return Stop{std::min({step_at_, piece_end_, memory_at_, extra_at_, besides_}), true};
     const std::size_t first = events_.empty() ? 0 : first_event();
     const Instant event_at = events_.empty() ? never : events_[first].due;
-    const Instant at = std::min({event_at, step_at_, piece_end_, wake_at_, memory_at_, extra_at_});
+    const Instant at = std::min(std::min(std::min(event_at, step_at_), std::min(piece_end_, wake_at_)),
+                                std::min(memory_at_, extra_at_));
     if (at >= until) return std::nullopt;
     if (at == event_at && (events_[first].kind == Kind::ask || events_[first].kind == Kind::report)) return Stop{at};
     if (at == event_at) {
@@ -148,7 +156,7 @@ void SimulatedVm::next_piece() {
   settle();
   piece_ = source_->piece(trace_seconds(now_));
   if (piece_.gone) {
-    gone_ = true;
+    gone_ = shown_->gone = true;
     return;
   }
   const Demand& d = piece_.demand;
@@ -158,7 +166,7 @@ void SimulatedVm::next_piece() {
   constexpr double overhead = 64.0 * static_cast<double>(mib);
   needed_cpu_ = std::min(d.cpu, plan_->max.cpu.cpus());
   needed_memory_ = std::min(d.anonymous * (1 + 1.0 / 512) + d.file + overhead, most_memory);
-  needed_ = {milli(needed_cpu_), Bytes{static_cast<std::uint64_t>(needed_memory_)}};
+  shown_->needed = {milli(needed_cpu_), Bytes{static_cast<std::uint64_t>(needed_memory_)}};
   oracle_units_ = whole_units(needed_cpu_, needed_memory_, settings_->compute_unit);
   const double lasts = std::min(until < 1e9 ? until - trace_seconds(now_) : 3600.0, 3600.0);
   stats_.cpu_levels.add(needed_cpu_, lasts);
@@ -169,6 +177,7 @@ void SimulatedVm::next_piece() {
 
 void SimulatedVm::size_changed() {
   settle();
+  shown_->actual = actual_;
   size_ = {actual_.cpu.cpus(), static_cast<double>(actual_.memory.value)};
   units_ = std::max(size_.cpus / settings_->compute_unit.cpu.cpus(),
                     size_.memory / static_cast<double>(settings_->compute_unit.memory.value));
@@ -220,18 +229,19 @@ void SimulatedVm::step(Instant at, PolicyCall& policy) {
 }
 
 void SimulatedVm::ask_policy(Instant at, PolicyCall& policy) {
-  const std::size_t shown = std::min(taken_, window_);
-  PolicyInput input;
+  const std::size_t count = std::min(taken_, window_);
+  PolicyInput& input = policy.input;
   input.vm = name_;
   input.now = at;
   if (settings_->epoch_seconds != 0)
     input.wall_seconds = settings_->epoch_seconds + static_cast<std::int64_t>(trace_seconds(at)) + wall_offset_;
-  input.samples = {samples_ + (taken_ - shown), shown};
+  input.samples = {samples_ + (taken_ - count), count};
   input.using_now = actual_;
   input.min = min_;
   input.max = max_;
   input.compute_unit = settings_->compute_unit;
   input.config = &settings_->config;
+  input.config_revision = 1;              // of a world there is one
   if (request_ && request_->at + settings_->scaling.request_valid <= at) request_.reset();
   input.request = request_;
   ++stats_.policy_calls;
@@ -240,6 +250,8 @@ void SimulatedVm::ask_policy(Instant at, PolicyCall& policy) {
     answer = policy.policy->decide_into(input, policy.goal);
   } catch (const std::exception& e) {
     answer = Error{Code::internal, std::string("the policy threw: ") + e.what()};
+  } catch (...) {
+    answer = Error{Code::internal, "the policy threw something that is no std::exception"};
   }
   if (!answer) {
     ++stats_.policy_errors;

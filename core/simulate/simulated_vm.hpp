@@ -37,17 +37,24 @@ struct VmPlan {
   double arrives = 0;                       // trace second
 };
 
-// A policy and the goal that it writes into again and again.
+// A policy, what it is asked with and the goal that it writes into, again and again.
 struct PolicyCall {
   std::unique_ptr<Policy> policy;
   Goal goal;
+  PolicyInput input;
+};
+
+// What the whole world looks at of each VM every time: kept apart from the VMs, which are too many for that.
+struct Shown {
+  Resources actual, needed;
+  bool gone = false, migrating = false;
 };
 
 class SimulatedVm {
  public:
-  // `settings` and `policy` must live as long.
+  // `plan`, `settings` and `shown`, which it keeps up to date, must live as long.
   SimulatedVm(const VmPlan& plan, const Settings& settings, std::unique_ptr<DemandSource> demand, std::size_t index,
-              Instant at);
+              Instant at, Shown* shown);
 
   // Why advance() stopped before `until`.
   struct Stop {
@@ -64,7 +71,9 @@ class SimulatedVm {
   // All questions that reached the node before `before` have been answered as the last one was. Ends the waiting.
   void waited(Instant before);
   // Asks the processor for what advance() and visit() will look at: with thousands of VMs none of it is in its cache.
+  // First fetch(), and while another VM runs fetch_rest(), which looks for more in what fetch() has brought.
   void fetch() const;
+  void fetch_rest() const;
   // When something happens to it next.
   [[nodiscard]] Instant next_at() const;
   // Brings it to `at`, so that something can happen to it from outside.
@@ -93,7 +102,6 @@ class SimulatedVm {
   [[nodiscard]] const decide::Scaling& scaling() const { return scaling_; }
   [[nodiscard]] const Guest& guest() const { return guest_; }
   [[nodiscard]] const Demand& demand() const { return piece_.demand; }
-  [[nodiscard]] Resources needed() const { return needed_; }
   [[nodiscard]] bool gone() const { return gone_; }
   [[nodiscard]] bool migrating() const { return migrating_; }
   [[nodiscard]] bool denied() const { return denied_; }   // its node had no room for all of its wish
@@ -155,9 +163,11 @@ class SimulatedVm {
   Resources min_, max_;
   std::size_t index_;
   Mischief* mischief_ = nullptr;
+  Shown* shown_;
+  const decide::Ledger::Entry* booking_ = nullptr;   // of holder_; null: not looked up yet
 
   // the world's side
-  Resources asked_, actual_, needed_;
+  Resources asked_, actual_;
   Bytes told_;                                // the size that the guest was told last
   Revision asked_revision_;
   bool cpus_done_ = true, memory_done_ = true;
@@ -206,7 +216,6 @@ class SimulatedVm {
   std::vector<GuestSample> many_;
   std::unique_ptr<DemandSource> source_;
   decide::AskPermit question_;
-  const decide::Ledger::Entry* booking_ = nullptr;   // of holder_; null: not looked up yet
   decide::Scaling scaling_;
   decide::GuestConsent consent_;
   std::string holder_;

@@ -318,14 +318,14 @@ void SimulatedVm::consent_arrives(const Event& event) {
 
 void SimulatedVm::migration_began(Instant at) {
   bring_to(at);
-  migrating_ = true;
+  migrating_ = shown_->migrating = true;
   relieved_ = denied_;
   scaling_.held_back("the VM is being migrated", at);
 }
 
 void SimulatedVm::migration_ended(Instant at, bool moved, double downtime) {
   bring_to(at);
-  migrating_ = false;
+  migrating_ = shown_->migrating = false;
   ++(moved ? stats_.migrations : stats_.failed_migrations);
   stats_.downtime += downtime;
   stats_.throttled += downtime * std::min(piece_.demand.cpu, size_.cpus);

@@ -30,6 +30,7 @@ Status World::open() {
   }
   const std::size_t count = plan_.vms.size();
   where_.resize(count);
+  shown_.resize(count);
   last_moved_.resize(count);
   lives_.resize(count);
   figures_.resize(count);
@@ -111,7 +112,8 @@ Status World::place(std::size_t index, Instant at) {
   booking.granted = booking.actual = plan.start;
   booking.unit = settings_.compute_unit;
   if (Status booked = nodes_[*node]->ledger().reserve(booking); !booked) return booked.error().at("VM " + plan.name);
-  auto vm = std::make_unique<SimulatedVm>(plan, settings_, sources_(index), index, at);
+  shown_[index] = {};
+  auto vm = pool_.make(plan, settings_, sources_(index), index, at, &shown_[index]);
   vm->set_holder(booking.holder);
   placed(*vm);
   where_[index] = node;
@@ -145,8 +147,8 @@ void World::keep_figures(const SimulatedVm& vm) {
 void World::bury(Instant) {
   for (auto& node : nodes_) {
     std::vector<std::size_t> gone;
-    for (const auto& vm : node->vms())
-      if (vm->gone() && !vm->migrating()) gone.push_back(vm->index());
+    for (const std::size_t index : node->indexes())
+      if (shown_[index].gone && !shown_[index].migrating) gone.push_back(index);
     for (const std::size_t index : gone) {
       const auto vm = node->give(index);
       keep_figures(*vm);
@@ -160,12 +162,12 @@ void World::record(Instant at) {
   TimePoint point;
   point.at = trace_seconds(at);
   for (const auto& node : nodes_) {
-    for (const auto& vm : node->vms()) {
-      const Resources needed = vm->needed();
-      point.cpu_granted += vm->actual().cpu.cpus();
-      point.cpu_needed += needed.cpu.cpus();
-      point.memory_granted += static_cast<double>(vm->actual().memory.value);
-      point.memory_needed += static_cast<double>(needed.memory.value);
+    for (const std::size_t index : node->indexes()) {
+      const Shown& vm = shown_[index];
+      point.cpu_granted += vm.actual.cpu.cpus();
+      point.cpu_needed += vm.needed.cpu.cpus();
+      point.memory_granted += static_cast<double>(vm.actual.memory.value);
+      point.memory_needed += static_cast<double>(vm.needed.memory.value);
       point.vms += 1;
     }
   }

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -75,6 +76,7 @@ class World {
   void bury(Instant at);
   Status place_arrivals(Instant at);
   Status place(std::size_t index, Instant at);
+  [[nodiscard]] std::vector<decide::Mover> movers_on(std::span<const std::size_t> nodes) const;
   void start_moves(Instant at);
   void start_move(const decide::Move& move, Instant at);
   void record(Instant at);
@@ -87,6 +89,8 @@ class World {
   Settings settings_;
   SourceFactory sources_;
   PolicyFactory policies_;
+  VmPool pool_;
+  std::vector<Shown> shown_;                             // by VM
   std::vector<std::unique_ptr<SimulatedNode>> nodes_;
   std::vector<Moving> moving_;
   std::vector<std::optional<std::size_t>> where_;        // node of each VM

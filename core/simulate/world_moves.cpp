@@ -6,13 +6,9 @@
 
 namespace neonvm::simulate {
 
-void World::start_moves(Instant at) {
-  const std::vector<decide::NodeView> all = views();
-  const auto full = [](const decide::NodeView& view) { return view.totals.excess() != Resources{}; };
-  if (std::none_of(all.begin(), all.end(), full)) return;
+std::vector<decide::Mover> World::movers_on(std::span<const std::size_t> nodes) const {
   std::vector<decide::Mover> movers;
-  for (std::size_t n = 0; n < nodes_.size(); ++n) {
-    if (!full(all[n])) continue;
+  for (const std::size_t n : nodes) {
     for (const auto& vm : nodes_[n]->vms()) {
       const decide::Booking* booking = vm->booking(nodes_[n]->ledger());
       if (booking == nullptr || vm->migrating() || vm->gone()) continue;
@@ -20,9 +16,26 @@ void World::start_moves(Instant at) {
                         vm->plan().node_selector, last_moved_[vm->index()]});
     }
   }
+  return movers;
+}
+
+// Nodes are relieved one after the other until so many moves are under way as may be, so most of those that are too full
+// need not be looked at: with the movers of the first few alone, the plan is the beginning of the whole plan.
+void World::start_moves(Instant at) {
+  const std::size_t most = settings_.moves.at_once;
+  if (moving_.size() >= most) return;
+  const std::vector<decide::NodeView> all = views();
+  std::vector<std::size_t> full;
+  for (std::size_t n = 0; n < all.size(); ++n)
+    if (all[n].totals.excess() != Resources{}) full.push_back(n);
+  if (full.empty()) return;
   std::vector<decide::MoveUnderWay> under_way;
   for (const Moving& m : moving_) under_way.push_back({nodes_[m.from]->node().name, nodes_[m.to]->node().name});
-  const auto plan = decide::choose_moves(all, movers, under_way, settings_.score, settings_.moves, at);
+  decide::MovePlan plan;
+  for (std::size_t looked = 0; looked < full.size() && moving_.size() + plan.moves.size() < most;) {
+    looked = std::min(full.size(), std::max<std::size_t>(4, looked * 4));
+    plan = decide::choose_moves(all, movers_on(std::span(full).first(looked)), under_way, settings_.score, settings_.moves, at);
+  }
   for (const decide::Move& move : plan.moves) start_move(move, at);
 }
 

@@ -86,3 +86,16 @@ TEST_CASE("a scan fills the memory and leaves the working set alone") {
   CHECK(guest.file() > 700 * m);
   CHECK(sample_of(guest).refaults == 0);
 }
+
+TEST_CASE("the average of a pressure that is long over is nothing at all") {
+  Guest guest(rates, Bytes{512 * mib}, 4);
+  const GuestSize size{1, 512 * m};
+  for (int i = 0; i < 12; ++i) guest.advance({4, 0, 0, 0}, size, 5);
+  CHECK(sample_of(guest).cpu.some_avg10 > 50);
+  for (int i = 0; i < 40; ++i) guest.advance({}, size, 5);   // what was left over is worked off meanwhile
+  CHECK(sample_of(guest).cpu.some_avg10 < 1);
+  CHECK(sample_of(guest).cpu.some_avg10 > 0);
+  // Not a number too small for a processor to be quick with, for ever after.
+  for (int i = 0; i < 2 * 720; ++i) guest.advance({}, size, 5);
+  CHECK(sample_of(guest).cpu.some_avg10 == 0);
+}
