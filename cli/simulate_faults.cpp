@@ -34,10 +34,12 @@ Result<int> simulate_faults(Context& context, const SimulateConfig& config, cons
     return stopped ? 130 : 0;
   }
   std::cout << policy << ", seed " << seed << ": " << of(*first->broken) << "\n";
-  const auto left = simulate::shortened(faults, [&](const std::vector<simulate::Fault>& some) {
-    const auto again = run(some, "shortening");
-    return again.ok() && again->broken.has_value() && !Interrupt::asked();
+  const auto left = simulate::shortened(faults, first->broken->at, [&](const std::vector<simulate::Fault>& some) -> std::optional<double> {
+    const auto again = Interrupt::asked() ? first : run(some, "shortening");
+    if (Interrupt::asked() || !again || !again->broken) return std::nullopt;
+    return again->broken->at;
   });
+  if (Interrupt::asked()) std::cout << "stopped while shortening; so far ";
   std::cout << "it takes these " << left.size() << " of " << faults.size() << " faults:\n";
   for (const simulate::Fault& fault : left) std::cout << "  " << to_string(fault) << "\n";
   std::cout << "to see it again, give the same cluster file, policy, duration and --faults " << seed << "\n";

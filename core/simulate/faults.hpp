@@ -44,6 +44,9 @@ std::string to_string(const Fault& fault);
 // About one fault per VM and `every` seconds, in the order of time.
 std::vector<Fault> draw_faults(std::uint64_t seed, std::size_t vms, std::size_t nodes, double end, double every = 600);
 
+// How often a world with faults is looked at; a fault begins at a look.
+constexpr Duration look_with_faults = std::chrono::seconds(10);
+
 struct Broken {
   std::string law, what, vm;
   double at = 0;
@@ -60,9 +63,13 @@ Result<FaultsRun> run_with_faults(const ClusterPlan& plan, Settings settings, co
                                   const PolicyFactory& policies, const std::vector<Fault>& faults, std::uint64_t seed,
                                   double end, const ProgressCall& progress = {});
 
-// The shortest beginning of `faults` that breaks something, without those of it that are not needed for that.
-// `breaks` runs a world; at most `most_runs` times. REQUIRES breaks(faults).
-std::vector<Fault> shortened(std::vector<Fault> faults, const std::function<bool(const std::vector<Fault>&)>& breaks,
-                             std::size_t most_runs = 200);
+// Trace second at which a world with these faults breaks a law; none: it does not.
+using BreakingCall = std::function<std::optional<double>(const std::vector<Fault>&)>;
+
+// Few of `faults`, which break something at `broken_at`, that still do. First what came after the break goes, which needs
+// no run; then everything but one VM, then every kind, then every VM, then ever shorter stretches of time. Each time what is
+// left is cut where it breaks now. `breaks` runs a world, at most `most_runs` times.
+std::vector<Fault> shortened(const std::vector<Fault>& faults, double broken_at, const BreakingCall& breaks,
+                             std::size_t most_runs = 2000);
 
 }  // namespace neonvm::simulate

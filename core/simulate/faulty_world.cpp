@@ -127,7 +127,7 @@ Result<FaultsRun> run_with_faults(const ClusterPlan& plan, Settings settings, co
                                   double end, const ProgressCall& progress) {
   settings.scaling = {};
   settings.skip_quiet = false;
-  settings.scheduling = std::chrono::seconds(10);
+  settings.scheduling = look_with_faults;
   if (settings.epoch_seconds == 0) settings.epoch_seconds = 1'600'000'000;
   FaultyWorld world(plan, settings, sources, policies, faults, seed);
   bool stopped = false;

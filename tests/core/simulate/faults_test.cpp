@@ -79,14 +79,43 @@ TEST_CASE("a broken law is seen") {
 }
 
 TEST_CASE("a list of faults that breaks something is shortened to those that matter") {
-  auto faults = draw_faults(1, 20, 3, 7200);
+  const auto faults = draw_faults(1, 20, 3, 7200);
   REQUIRE(faults.size() > 100);
   const Fault first = faults[17], second = faults[61];
   std::size_t runs = 0;
-  const auto left = shortened(faults, [&](const std::vector<Fault>& some) {
+  const auto left = shortened(faults, second.at, [&](const std::vector<Fault>& some) -> std::optional<double> {
     ++runs;
-    return std::count(some.begin(), some.end(), first) + std::count(some.begin(), some.end(), second) == 2;
+    if (std::count(some.begin(), some.end(), first) + std::count(some.begin(), some.end(), second) < 2) return std::nullopt;
+    return second.at;
   });
   CHECK(left == std::vector<Fault>{first, second});
+  CHECK(runs <= 200);
+}
+
+TEST_CASE("what came after a break goes without a run, also when fewer faults break earlier") {
+  const auto faults = draw_faults(1, 20, 3, 7200);
+  const double end = faults[60].at;
+  const auto none = shortened(faults, end, [](const auto&) { return std::optional<double>(); }, 0);
+  CHECK(none.back().at <= end + 10);
+  CHECK(none.size() >= 61);
+  CHECK(none.size() < faults.size());
+  // Whatever is left out, it breaks at once.
+  const auto few = shortened(faults, end, [&](const auto&) { return std::optional<double>(faults[3].at); });
+  CHECK(few.size() <= 4);
+}
+
+// A world is so sensitive that hardly any single fault can be left out; whole groups can.
+TEST_CASE("faults of other VMs and kinds go before stretches of time") {
+  const auto faults = draw_faults(5, 11, 3, 86400);
+  REQUIRE(faults.size() > 1000);
+  const auto matters = [](const Fault& f) { return f.target == 4 && (f.kind == FaultKind::loss || f.kind == FaultKind::agent_crash); };
+  const auto needed = static_cast<std::size_t>(std::count_if(faults.begin(), faults.end(), matters));
+  std::size_t runs = 0;
+  const auto left = shortened(faults, 86400, [&](const std::vector<Fault>& some) -> std::optional<double> {
+    ++runs;
+    if (static_cast<std::size_t>(std::count_if(some.begin(), some.end(), matters)) < needed) return std::nullopt;
+    return 86400;
+  });
+  CHECK(left.size() == needed);
   CHECK(runs <= 200);
 }
