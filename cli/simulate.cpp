@@ -3,6 +3,7 @@
 #include <fstream>
 #include <iostream>
 #include <thread>
+#include <unistd.h>
 
 #include "cli/commands_host.hpp"
 #include "cli/output.hpp"
@@ -102,9 +103,19 @@ void print_table(const std::vector<simulate::NamedResult>& worlds) {
 void tell_gaps(const SimulateConfig& config) {
   for (const Workload& work : config.workloads) {
     if (!work.trace || work.trace->gaps == 0) continue;
-    std::cerr << work.traces.front() << ": " << work.trace->gaps << " gaps above " << figure(work.trace_options.largest_gap)
-              << " s; in each the reading before it holds\n";
+    std::cerr << work.traces.front() << ": " << work.trace->gaps << (work.trace->gaps == 1 ? " gap above " : " gaps above ") << figure(work.trace_options.largest_gap)
+              << " s; the reading before a gap holds until its end\n";
   }
+}
+
+// Before hours of work, not after them.
+Status check_writable(const std::string& path) {
+  if (path.empty()) return {};
+  const bool was_there = access(path.c_str(), F_OK) == 0;
+  const bool opens = std::ofstream(path, std::ios::binary | std::ios::app).is_open();
+  if (!opens) return Error{Code::permission_denied, "--html: " + path + " cannot be written"};
+  if (!was_there) unlink(path.c_str());
+  return {};
 }
 
 Status write_file(const std::string& path, const std::string& text) {
@@ -128,6 +139,7 @@ Result<int> simulate_worlds(Context& context, const SimulateOptions& o) {
     }
     return worst;
   }
+  if (Status writable = check_writable(o.html); !writable) return writable.error();
   auto changes = parse_what_if(o.what_if);
   if (!changes) return changes.error();
   auto worlds = run_worlds(context, *config, *changes);

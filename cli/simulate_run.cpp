@@ -1,6 +1,7 @@
 #include "cli/simulate_run.hpp"
 
 #include <atomic>
+#include <charconv>
 #include <cmath>
 #include <condition_variable>
 #include <cstdio>
@@ -126,6 +127,7 @@ Status apply(const WhatIf& change, SimulateConfig& config) {
   if (change.key == "max_cpus" || change.key == "min_cpus") {
     const auto cpu = parse_milli_cpu(change.value);
     if (!cpu) return cpu.error().at("--what-if " + change.key);
+    if (cpu->value == 0) return Error{Code::invalid_argument, "--what-if " + change.key + ": \"" + change.value + "\" is too little; a VM has some CPU"};
     for_all([&](simulate::VmPlan& vm) {
       (change.key == "max_cpus" ? vm.max : vm.min).cpu = *cpu;
       if (change.key == "max_cpus") vm.min.cpu = std::min(vm.min.cpu, *cpu);
@@ -133,13 +135,16 @@ Status apply(const WhatIf& change, SimulateConfig& config) {
   } else if (change.key == "max_memory" || change.key == "min_memory") {
     const auto memory = parse_bytes(change.value);
     if (!memory) return memory.error().at("--what-if " + change.key);
+    if (memory->value < 256 * mib) return Error{Code::invalid_argument, "--what-if " + change.key + ": \"" + change.value + "\" is too little; a VM has at least 256Mi"};
     for_all([&](simulate::VmPlan& vm) {
       (change.key == "max_memory" ? vm.max : vm.min).memory = *memory;
       if (change.key == "max_memory") vm.min.memory = std::min(vm.min.memory, *memory);
     });
   } else {
-    const std::size_t count = std::strtoul(change.value.c_str(), nullptr, 10);
-    if (count == 0 || count > 100'000) return Error{Code::invalid_argument, "--what-if nodes: \"" + change.value + "\" is not 1 to 100000"};
+    std::size_t count = 0;
+    const char* const end = change.value.data() + change.value.size();
+    const auto [stopped, code] = std::from_chars(change.value.data(), end, count);
+    if (code != std::errc{} || stopped != end || count == 0 || count > 100'000) return Error{Code::invalid_argument, "--what-if nodes: \"" + change.value + "\" is not 1 to 100000"};
     auto& nodes = config.cluster.nodes;
     const Node last = nodes.back();
     while (nodes.size() > count) nodes.pop_back();

@@ -38,6 +38,7 @@ Result<bool> LineFile::fill() {
   int code = Z_OK;
   const char* why = gzerror(as_gz(file_.get()), &code);
   if (code != Z_OK && code != Z_STREAM_END) {
+    if (code == Z_ERRNO) return Error{Code::unavailable, path_ + ": cannot be read: " + std::strerror(errno)};
     const bool cut = code == Z_BUF_ERROR;
     return wrong(0, cut ? "the gzip data ends too early; fetch the file again" : std::string("broken gzip data: ") + why);
   }

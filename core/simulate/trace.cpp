@@ -28,7 +28,11 @@ class Collector {
     auto file = LineFile::open(path);
     if (!file) return file.error();
     const auto format = make_format(path, options_);
-    if (format == nullptr) return Error{Code::invalid_argument, "trace format \"" + options_.format + "\" is not known"};
+    if (format == nullptr) {
+      std::string known;
+      for (const std::string& name : trace_formats()) known += (known.empty() ? "" : ", ") + name;
+      return Error{Code::invalid_argument, "trace format \"" + options_.format + "\" is none of " + known};
+    }
     std::string_view line;
     Reading reading;
     bool first = true;

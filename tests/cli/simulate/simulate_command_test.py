@@ -48,7 +48,15 @@ def check_mistakes(neonvm, folder):
     path.write_text('[[node]]\nname = "n"\ncpu = "1"\nmemory = "2Gi"\n[[vm]]\nname = "v"\ncount = 3\n', encoding="utf-8")
     done = run(neonvm, str(path))
     assert done.returncode != 0 and "VM v-2" in done.stderr and "give the cluster more or larger nodes" in done.stderr, done
-    for words, expected in ((["--what-if", "cpus=3"], "changes nothing"), (["--policy", "nobody"], "nobody"), (["--duration", "x"], "no duration")):
+    for words, expected in (
+        (["--what-if", "cpus=3"], "changes nothing"),
+        (["--what-if", "max_cpus=0"], "too little"),
+        (["--what-if", "max_memory=1Mi"], "at least 256Mi"),
+        (["--what-if", "nodes=2x"], '"2x" is not 1 to 100000'),
+        (["--policy", "nobody"], "nobody"),
+        (["--duration", "x"], "no duration"),
+        (["--html", "/nowhere/page.html"], "/nowhere/page.html cannot be written"),
+    ):
         path.write_text(CLUSTER, encoding="utf-8")
         done = run(neonvm, str(path), *words)
         assert done.returncode != 0 and expected in done.stderr and not done.stdout, done

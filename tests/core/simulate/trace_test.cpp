@@ -210,4 +210,7 @@ TEST_CASE("a file that is not there") {
   const auto trace = read_trace({"/nowhere/trace.csv"}, as("csv"));
   REQUIRE(!trace.ok());
   CHECK(trace.error().code == Code::not_found);
+  const auto folder = read_trace({"/"}, as("csv"));
+  REQUIRE(!folder.ok());
+  CHECK(folder.error().message == "/: cannot be read: Is a directory");
 }
