@@ -120,6 +120,9 @@ class ControlPlane:
                 file.write(AUDIT_POLICY)
             flags.update({"audit-policy-file": policy, "audit-log-path": os.path.join(self.logs, "audit.log"),
                           "audit-log-mode": "batch", "audit-log-batch-max-wait": "1s"})
+        if self.options.get("nodes"):
+            # It runs beside the nodes, where no kube-proxy makes services reachable: webhooks are called by their pods' addresses.
+            flags["enable-aggregator-routing"] = "true"
         self.run("kube-apiserver", self.programs["kube-apiserver"], *[f"--{key}={value}" for key, value in flags.items()],
                  *self.options.get("apiserver", ()))
 

@@ -3,6 +3,7 @@
 What runs in a node is in its process namespace, containers too: with the first process there all of it ends, whoever ends that.
 Only cgroups are left then; cgroups_down() removes them.
 """
+import contextlib
 import glob
 import os
 import shutil
@@ -116,7 +117,8 @@ class Inside(Daemon):
     def signal(self, number):
         child = first_child(self.process.pid) if self.alive() else None
         if child:
-            os.kill(child, number)
+            with contextlib.suppress(ProcessLookupError):  # it ended by itself meanwhile
+                os.kill(child, number)
         elif self.alive():
             super().signal(number)
 
