@@ -29,7 +29,8 @@ struct Config {
   std::vector<Node> node;                 // [[node]]
 
   std::string kubeconfig, kube_context, kube_namespace;  // of orchestrator "k8s"; empty: as kubectl finds them
-  std::string runner_image, runner_scheduler;
+  std::string runner_image, runner_scheduler, kvm_resource;
+  std::string system_namespace = "neonvm-system";
 
   std::string hypervisor = "qemu";
   std::string owner = "process";          // of QEMU: "process" or "libvirt"

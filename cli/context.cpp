@@ -93,6 +93,7 @@ namespace {
 std::string kubernetes_settings(const Config& config) {
   return "{\"kubeconfig\":" + json_string(config.kubeconfig) + ",\"context\":" + json_string(config.kube_context) +
          ",\"namespace\":" + json_string(config.kube_namespace) + ",\"runnerImage\":" + json_string(config.runner_image) +
+         ",\"systemNamespace\":" + json_string(config.system_namespace) + ",\"kvmResource\":" + json_string(config.kvm_resource) +
          ",\"schedulerName\":" + json_string(config.runner_scheduler) + "}";
 }
 

@@ -34,10 +34,10 @@ std::string base_name(const std::string& path) { return path.substr(path.find_la
 
 std::string errno_text(const std::string& path) { return path + ": " + std::strerror(errno); }
 
-Result<std::string> endpoint_of(Context& context, const std::string& name) {
+Result<RunnerReach> endpoint_of(Context& context, const std::string& name) {
   auto vm = find_vm(context, name);
   if (!vm) return vm.error();
-  return runner_endpoint(*vm);
+  return runner_reach(context, *vm);
 }
 
 Result<int> put(Context& context, const std::string& file, Place to) {

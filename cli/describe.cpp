@@ -82,9 +82,9 @@ void print_events(const std::vector<StoredEvent>& events, const std::string& nam
 // A sample comes each second.
 constexpr Duration sample_limit = std::chrono::milliseconds(2500);
 
-VmLive live_of(const VmView& vm) {
+VmLive live_of(Context& context, const VmView& vm) {
   if (!is_alive(vm.status.phase) || vm.status.endpoint.empty()) return {};
-  return look_at(vm.status.endpoint, sample_limit);
+  return look_at(reach_of(context, vm), sample_limit);
 }
 
 std::optional<MemoryPlan> plan_of(const VmView& vm, const VmLive& live) {
@@ -111,7 +111,7 @@ Result<int> describe_json(Context& context, const std::string& name) {
   auto vm = find_vm(context, name);
   if (!vm) return vm.error();
   constexpr int indent = 2;
-  std::cout << wire::encode_description(vm->object, plan_of(*vm, live_of(*vm)), indent) << "\n";
+  std::cout << wire::encode_description(vm->object, plan_of(*vm, live_of(context, *vm)), indent) << "\n";
   return 0;
 }
 
@@ -122,7 +122,7 @@ Result<int> describe_vm(Context& context, const std::string& name) {
   line("Status", status_text(*vm) + (vm->status.why.empty() ? "" : " — " + vm->status.why));
   line("Node", vm->status.node);
   print_sizes(*vm);
-  const VmLive live = live_of(*vm);
+  const VmLive live = live_of(context, *vm);
   if (const auto plan = plan_of(*vm, live)) print_plan(*plan);
   line("Guest", vm->status.guest_connected ? "its monitor answers (" + vm->status.guest_version + ")"
                                            : "no monitor answers: sized by hand only");

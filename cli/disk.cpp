@@ -29,7 +29,7 @@ Result<int> limit_disk(Context& context, const QuotaOptions& options) {
   if (!disk->quotas) {
     return Error{Code::failed_precondition, options.disk + " was made without quotas; make it with --disk …,quota or enableQuotas: true"};
   }
-  auto endpoint = runner_endpoint(*vm);
+  auto endpoint = runner_reach(context, *vm);
   if (!endpoint) return endpoint.error();
   if (auto done = runner_request(*endpoint, wire::Quota{options.disk, limit}, std::chrono::seconds(10)); !done) return done.error();
   std::cout << options.disk << " of " << options.vm << (limit.value == 0 ? " has no limit" : " may hold " + to_string(limit)) << "\n";

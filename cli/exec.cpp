@@ -29,7 +29,7 @@ bool write_all(int fd, std::string_view bytes) {
 Result<int> exec_in_guest(Context& context, const ExecOptions& options) {
   auto vm = find_vm(context, options.name);
   if (!vm) return vm.error();
-  auto endpoint = runner_endpoint(*vm);
+  auto endpoint = runner_reach(context, *vm);
   if (!endpoint) return endpoint.error();
   wire::ExecRequest request;
   request.argv = options.argv;

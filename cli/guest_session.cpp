@@ -133,10 +133,12 @@ class Session {
 
 }  // namespace
 
-Result<int> guest_session(const std::string& endpoint, const wire::ExecRequest& request, const GuestStreams& streams) {
-  auto parsed = runtime::parse_endpoint(endpoint);
+Result<int> guest_session(const RunnerReach& runner, const wire::ExecRequest& request, const GuestStreams& streams) {
+  auto parsed = runtime::parse_endpoint(runner.endpoint);
   if (!parsed) return parsed.error();
-  auto channel = runtime::open_channel(*parsed, "/v1/exec", in(std::chrono::seconds(10)), {});
+  const auto client = runner.client();
+  if (!client) return client.error();
+  auto channel = runtime::open_channel(*parsed, "/v1/exec", in(std::chrono::seconds(10)), *client);
   if (!channel) return channel.error();
   if (auto sent = (*channel)->send({false, wire::encode(request)}, in(step_limit)); !sent) return sent.error();
   return Session(**channel, streams).run();

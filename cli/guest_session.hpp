@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 
+#include "cli/runner_reach.hpp"
 #include "core/model/result.hpp"
 #include "core/wire/runner_protocol.hpp"
 
@@ -18,6 +19,6 @@ struct GuestStreams {
   bool forward_signals = false;                               // SIGINT and SIGTERM go to the command
 };
 
-Result<int> guest_session(const std::string& endpoint, const wire::ExecRequest& request, const GuestStreams& streams);
+Result<int> guest_session(const RunnerReach& runner, const wire::ExecRequest& request, const GuestStreams& streams);
 
 }  // namespace neonvm::cli

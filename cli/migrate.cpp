@@ -90,7 +90,7 @@ Result<int> migrate_vm(Context& context, const MigrateOptions& options) {
   auto vm = find_vm(context, options.name);
   if (!vm) return vm.error();
   if (options.cancel) return cancel_migration(context, *vm);
-  if (auto endpoint = runner_endpoint(*vm); !endpoint) return endpoint.error();
+  if (auto endpoint = runner_reach(context, *vm); !endpoint) return endpoint.error();
   MigrationSpec spec;
   spec.vm = options.name;
   spec.target_node = options.to;

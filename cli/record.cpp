@@ -25,13 +25,14 @@ class RecordRun {
  public:
   RecordRun(const std::string& vm, Duration every, std::ostream& out) : vm_(vm), out_(out), recording_(vm, every) {}
 
-  Status run(const std::string& endpoint, std::optional<Duration> limit) {
+  Status run(const RunnerReach& runner, std::optional<Duration> limit) {
     daemon::RunnerLink::Callbacks callbacks;
     callbacks.report = [this](const wire::RunnerReport& report) { has_ = {report.cpu.actual, report.memory.actual}; };
     callbacks.sample = [this](const wire::SamplePush& push) { sampled(push.sample); };
     daemon::RunnerLinkOptions how;
     how.subscribe = true;
-    daemon::RunnerLink link(loop_, endpoint, how, std::move(callbacks));
+    how.credentials = runner.credentials;
+    daemon::RunnerLink link(loop_, runner.endpoint, how, std::move(callbacks));
     loop_.on_signals({SIGINT, SIGTERM}, [this](int) { loop_.stop(); });
     if (limit) end_ = loop_.after(*limit, [this] { loop_.stop(); });
     wait();
@@ -103,7 +104,7 @@ Result<int> record(Context& context, const RecordOptions& options) {
   }
   const auto vm = find_vm(context, options.name);
   if (!vm) return vm.error();
-  const auto endpoint = runner_endpoint(*vm);
+  const auto endpoint = runner_reach(context, *vm);
   if (!endpoint) return endpoint.error();
   // A recording that was there stays until there is another.
   const std::string part = options.file + ".part";

@@ -71,6 +71,10 @@ Result<std::pair<std::string, std::string>> key_value(const std::string& option,
 // A name in the store of images, or a file.
 Status read_image(Context& context, const std::string& image, VmSpec& spec) {
   if (image.empty()) return {};
+  if (context.remote_control_plane()) {  // a container image, which the cluster's nodes pull
+    spec.root_image = image;
+    return {};
+  }
   std::error_code error;
   if (builder::check_image_name(image)) {
     auto store = open_images(context);
@@ -177,8 +181,8 @@ Result<int> run_vm(Context& context, const RunOptions& options) {
     return Error{Code::already_exists, "there is a VM " + options.name + " already; start it: neonvm start " +
                                            options.name + ", or delete it: neonvm delete " + options.name};
   }
-  if (options.no_wait || context.remote_control_plane()) {
-    std::cout << options.name << " created" << (context.remote_control_plane() ? "; nothing runs the VMs of a cluster yet" : "") << "\n";
+  if (options.no_wait) {
+    std::cout << options.name << " created\n";
     return 0;
   }
   const auto began = std::chrono::steady_clock::now();
@@ -207,7 +211,7 @@ Command run_command() {
             o.positional("name", options->name, "", "Name of the new VM: a to z, 0 to 9 and dashes");
             o.text("--cpus", options->cpus, "CPUS", "CPUs, fixed or from..to: 2, 0.5..4");
             o.text("--memory,-m", options->memory, "SIZE", "Memory, fixed or from..to: 1Gi, 512Mi..4Gi");
-            o.text("--image", options->image, "NAME|FILE", "Image by name (neonvm image list), or a disk, qcow2 or raw; it is not changed (default: a small guest)");
+            o.text("--image", options->image, "NAME|FILE", "Image by name (neonvm image list), or a disk, qcow2 or raw; with k8s a container image. It is not changed (default: a small guest)");
             o.list("-p,--publish", options->ports, "HOST:GUEST", "Open a port of this host for one of the VM, may repeat");
             o.list("-e,--env", options->env, "KEY=VALUE", "Environment of the command, may repeat");
             o.list("-l,--label", options->labels, "KEY=VALUE", "Label, may repeat");

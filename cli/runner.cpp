@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "cli/commands_host.hpp"
+#include "cli/runner_place.hpp"
 #include "core/daemon/runner.hpp"
 #include "core/daemon/runner_door.hpp"
 #include "core/runtime/http.hpp"
@@ -19,8 +20,11 @@ namespace neonvm::cli {
 namespace {
 
 struct RunnerOptions {
-  std::string name, spec, listen;
+  std::string name, spec;
+  RunnerPlace place;
 };
+
+constexpr Duration image_limit = std::chrono::minutes(10);  // another container's image may still be pulled
 
 Result<daemon::RunnerSettings> settings_from(const RunnerOptions& options) {
   std::ifstream file(options.spec);
@@ -40,15 +44,23 @@ Result<daemon::RunnerSettings> settings_from(const RunnerOptions& options) {
 }
 
 // Whole or not at all: its reader takes a missing file for a crash.
-void write_farewell(const std::string& run_dir, const RunnerStatus& status) {
-  const std::string path = run_dir + "/exit.json", part = path + ".part";
-  const std::string text = wire::encode(status) + "\n";
+void write_whole(const std::string& path, const std::string& text) {
+  const std::string part = path + ".part";
   const int fd = open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   const bool written = fd >= 0 && write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && fsync(fd) == 0;
   if (fd >= 0) close(fd);
   if (!written || rename(part.c_str(), path.c_str()) != 0) {
     runtime::log_error("runner", "cannot write how it ended", {{"file", path}});
   }
+}
+
+// place.farewell is a file that is there already, where nothing can be renamed to.
+void write_farewell(const std::string& run_dir, const RunnerPlace& place, const RunnerStatus& status) {
+  const std::string text = wire::encode(status) + "\n";
+  write_whole(run_dir + "/exit.json", text);
+  if (place.farewell.empty()) return;
+  std::ofstream file(place.farewell, std::ios::trunc);
+  if (!(file << text << std::flush)) runtime::log_error("runner", "cannot write how it ended", {{"file", place.farewell}});
 }
 
 // It had nothing: only where it was to take hold of a predecessor's QEMU may one be left.
@@ -83,31 +95,30 @@ Result<int> hold(Context& context, const RunnerOptions& options) {
   auto settings = settings_from(options);
   if (!settings) return settings.error();
   if (auto opened = open_runner_log(**config, context.globals().verbose); !opened) return opened.error();
+  const RunnerPlace& place = options.place;
+  const auto listening = runner_listening(place, settings->machine);
+  if (!listening) return listening.error();
+  const auto cannot = [&](const Error& error) {
+    write_farewell(settings->machine.run_dir, place, never_held(*settings, error));
+    return error;
+  };
+  if (auto settled = settle_in(place, settings->machine, std::chrono::steady_clock::now() + image_limit); !settled) return cannot(settled.error());
   auto hypervisor = context.open_hypervisor();
-  if (!hypervisor) {
-    write_farewell(settings->machine.run_dir, never_held(*settings, hypervisor.error()));
-    return hypervisor.error();
-  }
-  auto endpoint = runtime::parse_endpoint(options.listen.empty() ? "unix:" + settings->machine.run_dir + "/runner.sock"
-                                                                 : options.listen);
-  if (!endpoint) return endpoint.error().at("--listen");
-  if (endpoint->scheme != runtime::Endpoint::Scheme::unix_socket) {
-    return Error{Code::unsupported, "--listen: only unix:PATH; whoever may connect there may do anything to the VM"};
-  }
+  if (!hypervisor) return cannot(hypervisor.error());
 
   runtime::Loop loop;
   runtime::MetricsRegistry metrics;
-  runtime::HttpServer server(loop);
+  runtime::HttpServer server(loop, listening->options);
   const std::string run_dir = settings->machine.run_dir;
-  const auto on_end = [&loop, &run_dir](const RunnerStatus& status) {
-    write_farewell(run_dir, status);
+  const auto on_end = [&loop, &run_dir, &place](const RunnerStatus& status) {
+    write_farewell(run_dir, place, status);
     // One turn more, so that those who listen hear the last report.
     loop.post([&loop, status] { loop.stop(status.phase == RunnerPhase::succeeded ? 0 : 1); });
   };
   daemon::Runner runner(loop, **hypervisor, *settings, metrics, on_end);
   const daemon::RunnerDoor door(loop, server, runner, metrics);
   loop.on_signals({SIGTERM, SIGINT}, [&runner](int) { runner.stop(grace_from(runner.settings())); });
-  if (auto listening = server.listen(*endpoint); !listening) return listening.error();
+  if (auto open = server.listen(listening->endpoint); !open) return open.error();
   runner.start();
   return loop.run();
 }
@@ -119,7 +130,13 @@ Command runner_command() {
             auto options = std::make_shared<RunnerOptions>();
             o.text("--name", options->name, "NAME", "Name of the runner object", true);
             o.text("--spec", options->spec, "FILE", "RunnerSpec as JSON", true);
-            o.text("--listen", options->listen, "ENDPOINT", "unix:PATH (default: runner.sock in the run directory)");
+            RunnerPlace& place = options->place;
+            o.text("--listen", place.listen, "ENDPOINT", "unix:PATH (default: runner.sock in the run directory), or https://ADDRESS:PORT");
+            o.text("--credentials", place.credentials, "FOLDER", "tls.crt, tls.key, ca.crt, and token, which callers must show");
+            o.text("--farewell", place.farewell, "FILE", "Where to write how it ended, besides the run directory");
+            o.text("--image-door", place.image_door, "SOCKET", "Where the root disk's image is handed over as an open file");
+            o.text("--forward-address", place.forward_address, "ADDRESS", "Where the guest's ports are opened (default: 127.0.0.1)");
+            o.text("--migration-address", place.migration_address, "ADDRESS:PORT", "Where a VM may migrate to, by TLS (default: a Unix socket)");
             return [options](Context& context) { return hold(context, *options); };
           }};
 }

@@ -4,14 +4,13 @@
 // an Error with its words.
 #pragma once
 
-#include <string>
-
+#include "cli/runner_reach.hpp"
 #include "core/model/instant.hpp"
 #include "core/model/result.hpp"
 #include "core/wire/runner_protocol.hpp"
 
 namespace neonvm::cli {
 
-Status runner_request(const std::string& endpoint, const wire::RunnerBody& body, Duration limit);
+Status runner_request(const RunnerReach& runner, const wire::RunnerBody& body, Duration limit);
 
 }  // namespace neonvm::cli

@@ -35,7 +35,7 @@ Result<int> scale_swap(Context& context, const SwapWish& wish) {
     return 0;
   }
   // Said to the runner at once, so that a size that it has refused before is tried again.
-  const auto ordered = runner_request(vm->status.endpoint, wire::Swap{*wanted}, call_limit);
+  const auto ordered = runner_request(reach_of(context, *vm), wire::Swap{*wanted}, call_limit);
   if (!ordered && ordered.error().code == Code::failed_precondition) {
     if (wanted->value == 0) {
       std::cout << wish.vm << " has no swap\n";

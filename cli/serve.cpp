@@ -1,17 +1,22 @@
 // neonvm serve, controller, agent, scheduler: the control plane, whole or one part of it.
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
+#include <filesystem>
 #include <iostream>
+#include <random>
 #include <set>
 
 #include "cli/file_store.hpp"
 #include "cli/commands_host.hpp"
 #include "core/daemon/agent.hpp"
 #include "core/daemon/controller.hpp"
+#include "core/daemon/leadership.hpp"
 #include "core/daemon/scheduler.hpp"
 #include "core/daemon/scheduler_door.hpp"
 #include "core/daemon/webhook_server.hpp"
+#include "core/model/pod_layout.hpp"
 #include "core/runtime/http.hpp"
 #include "core/runtime/log.hpp"
 
@@ -38,8 +43,37 @@ std::set<std::string> with_namespaces(const std::vector<std::string>& names) {
   return found;
 }
 
+constexpr int lost_the_lead = 75;  // of the loop, never of the process
+
+// Unlike any other process's, and telling people which it is.
+std::string own_name() {
+  std::array<char, 256> host{};
+  if (gethostname(host.data(), host.size() - 1) != 0) host.front() = '\0';
+  std::random_device random;
+  return std::string(host.data()) + "_" + std::to_string(getpid()) + "_" + std::to_string(random());
+}
+
+// In a pod everything has its place.
+decide::MachineDefaults pod_defaults(const Config& config) {
+  decide::MachineDefaults machine;
+  machine.kernel = pod::kernel;
+  machine.initrd = pod::initrd;
+  machine.cmdline = config.guest_cmdline;
+  machine.machine_type = config.machine_type;
+  machine.egress = config.egress;
+  machine.configs = pod::config_maps;
+  machine.secrets = pod::secrets;
+  machine.directory = pod::disks;
+  machine.forward_all = true;
+  return machine;
+}
+
 daemon::ControllerSettings controller_settings(Context& context, const Config& config) {
   daemon::ControllerSettings settings;
+  if (context.remote_control_plane()) {
+    settings.machine = pod_defaults(config);
+    return settings;
+  }
   if (auto guest = context.default_guest()) {
     settings.machine.kernel = guest->kernel;
     settings.machine.initrd = guest->initrd;
@@ -70,8 +104,11 @@ class ControlPlane {
       : context_(context), config_(config), parts_(parts), options_(std::move(options)) {}
 
   Status open() {
+    std::error_code error;
+    std::filesystem::create_directories(config_.home, error);
+    if (error) return Error{Code::internal, config_.home + ": " + error.message()};
     // Told now, and not by every runner.
-    if (parts_.controller) {
+    if (parts_.controller && !context_.remote_control_plane()) {
       if (auto hypervisor = context_.open_hypervisor(); !hypervisor) return hypervisor.error();
     }
     auto orchestrator = parts_.controller ? context_.open_supervising_orchestrator() : open_sharing();
@@ -100,15 +137,35 @@ class ControlPlane {
       runtime::log_info(parts_.name, "ends; the VMs run on", {{"signal", std::to_string(signal)}});
       loop_.stop();
     });
+    // An agent of one node has no rival: its pod is that node's.
+    if (context_.remote_control_plane() && options_.node.empty()) {
+      lead();
+    } else {
+      work();
+    }
+    const int code = loop_.run();
+    if (leadership_) leadership_->resign();
+    return code;
+  }
+
+ private:
+  void work() {
     if (scheduler_) scheduler_->start();
     if (controller_) controller_->start();
     if (agent_) agent_->start();
     world_->start();
     runtime::log_info(parts_.name, "serves", {{"home", config_.home}, {"pid", std::to_string(getpid())}});
-    return loop_.run();
   }
 
- private:
+  // Of replicas one works. What is known here dies with the lead: whoever leads next rebuilds it from the world.
+  void lead() {
+    daemon::LeadershipSettings settings;
+    settings.lease = "neonvm-" + parts_.name;
+    settings.holder = own_name();
+    leadership_ = std::make_unique<daemon::Leadership>(loop_, *orchestrator_, settings, [this] { work(); }, [this] { loop_.stop(lost_the_lead); });
+    leadership_->start();
+  }
+
   Result<std::unique_ptr<Orchestrator>> open_sharing() {
     return context_.catalog().open_orchestrator(config_.orchestrator, {{"json", orchestrator_settings(config_, false)}});
   }
@@ -129,6 +186,14 @@ class ControlPlane {
     return {};
   }
 
+  // Replicas share it. Where the orchestrator has none to give, the folder's own is for others to fetch.
+  Status adopt_authority() {
+    const auto authority = orchestrator_->webhook_authority(soon());
+    if (!authority && authority.error().code == Code::unsupported) return {};
+    if (!authority) return authority.error().at("--webhooks");
+    return webhooks_->adopt({authority->key, authority->certificate});
+  }
+
   Status open_webhooks() {
     if (options_.webhooks.empty()) return {};
     auto endpoint = runtime::parse_endpoint(options_.webhooks);
@@ -137,6 +202,7 @@ class ControlPlane {
     std::vector<std::string> names = options_.webhook_names;
     if (names.empty()) names = {"neonvm-webhook.neonvm-system.svc", endpoint->host};
     webhooks_ = std::make_unique<daemon::WebhookServer>(loop_, metrics_, folder, std::move(names));
+    if (auto trusted = adopt_authority(); !trusted) return trusted;
     auto listening = webhooks_->open(*endpoint, {with_namespaces(options_.unchecked), {}});
     return listening ? Status{} : listening.error().at("--webhooks");
   }
@@ -179,6 +245,7 @@ class ControlPlane {
   std::unique_ptr<daemon::Controller> controller_;
   std::unique_ptr<daemon::Agent> agent_;
   std::unique_ptr<daemon::WebhookServer> webhooks_;
+  std::unique_ptr<daemon::Leadership> leadership_;
   runtime::HttpServer server_{loop_};
 };
 
@@ -187,16 +254,18 @@ Result<int> serve(Context& context, const Parts& parts, const ServeOptions& opti
   if (!config) return config.error();
   if (options.nodes > 0) context.override_nodes(options.nodes);
   const Config& mine = **config;
-  if (context.remote_control_plane()) {
-    return Error{Code::unsupported, "pods cannot run VMs yet, so nothing here acts on objects of a cluster; they can be kept there: apply, list, describe, delete"};
+  if (context.remote_control_plane() && parts.controller && mine.runner_image.empty()) {
+    return Error{Code::invalid_argument, "kubernetes.runner_image is not set: runners are pods of that image; scripts/container-images builds it"};
   }
   runtime::LogOptions log;
   log.json = mine.log_json;
   log.level = context.globals().verbose || mine.log_level == "debug" ? runtime::LogLevel::debug : runtime::LogLevel::info;
   if (auto opened = runtime::open_log(log); !opened) return opened.error();
-  ControlPlane plane(context, mine, parts, options);
-  if (auto opened = plane.open(); !opened) return opened.error();
-  return plane.run();
+  while (true) {
+    ControlPlane plane(context, mine, parts, options);
+    if (auto opened = plane.open(); !opened) return opened.error();
+    if (const int code = plane.run(); code != lost_the_lead) return code;
+  }
 }
 
 void add_webhook_options(Options& o, ServeOptions& options) {
@@ -213,7 +282,7 @@ Command part_command(Parts parts, const std::string& summary, bool asks_schedule
             auto options = std::make_shared<ServeOptions>();
             if (has_nodes) o.number("--nodes", options->nodes, 1, 64, "N", "So many nodes with equal shares of this machine");
             if (asks_scheduler) o.text("--scheduler", options->scheduler, "ENDPOINT", "Where the scheduler listens (default: in the home)");
-            if (parts.controller && !parts.agent) add_webhook_options(o, *options);
+            if (parts.controller) add_webhook_options(o, *options);
             if (parts.agent) o.text("--node", options->node, "NAME", "Only VMs on this node");
             o.text("--listen", options->listen, "ENDPOINT", "unix:PATH to listen on (default: in the home)");
             return [parts, options](Context& context) { return serve(context, parts, *options); };

@@ -42,7 +42,7 @@ std::string said(std::string text) {
 }
 
 // The guest learns our key, and tells its own over the link, which nobody else can speak on.
-Status introduce(const std::string& endpoint, const SshFolder& folder) {
+Status introduce(const RunnerReach& runner, const SshFolder& folder) {
   auto key = folder.own_key();
   if (!key) return key.error();
   const int file = memfd_create("key", MFD_CLOEXEC);
@@ -59,7 +59,7 @@ Status introduce(const std::string& endpoint, const SshFolder& folder) {
     if (text.size() < 64 * kib) text += bytes;
     return true;
   };
-  auto done = guest_session(endpoint, request, streams);
+  auto done = guest_session(runner, request, streams);
   close(file);
   if (!done) return done.error();
   while (!told.empty() && told.back() == '\n') told.pop_back();
@@ -73,14 +73,14 @@ Status introduce(const std::string& endpoint, const SshFolder& folder) {
 }
 
 // What ssh runs as its ProxyCommand.
-Result<int> carry(const std::string& endpoint) {
+Result<int> carry(const RunnerReach& runner) {
   wire::ExecRequest request;
   request.argv = {"neonvm", "ssh-server"};
   GuestStreams streams;
   streams.input = STDIN_FILENO;
   // What the server logs is for nobody's terminal.
   streams.output = [](int stream, std::string_view bytes) { return stream == 2 || write_all(STDOUT_FILENO, bytes); };
-  return guest_session(endpoint, request, streams);
+  return guest_session(runner, request, streams);
 }
 
 Status check_user(const std::string& user) {
@@ -121,7 +121,7 @@ Result<int> ssh(Context& context, const SshOptions& options) {
     std::cout << folder.config_text(options.user, through);
     return 0;
   }
-  auto endpoint = runner_endpoint(*vm);
+  auto endpoint = runner_reach(context, *vm);
   if (!endpoint) return endpoint.error();
   // Each time: a guest that has booted anew has a new key.
   if (auto known = introduce(*endpoint, folder); !known) return known.error().at(options.name);

@@ -57,11 +57,12 @@ void draw(const std::map<std::string, Line>& lines) {
 
 class Top {
  public:
-  Top(std::vector<VmView> vms, const TopOptions& options) : options_(options) {
+  Top(Context& context, std::vector<VmView> vms, const TopOptions& options) : options_(options) {
     for (VmView& vm : vms) {
       const std::string name = vm.object.name;
       Line& line = lines_[name];
       const std::string endpoint = is_alive(vm.status.phase) ? vm.status.endpoint : "";
+      const RunnerReach reach = reach_of(context, vm);
       line.vm = std::move(vm);
       if (endpoint.empty()) continue;
       ++awaited_;
@@ -74,6 +75,7 @@ class Top {
       };
       daemon::RunnerLinkOptions how;
       how.subscribe = true;
+      how.credentials = reach.credentials;
       line.link = std::make_unique<daemon::RunnerLink>(loop_, endpoint, how, std::move(callbacks));
       line.link->start();
     }
@@ -116,7 +118,7 @@ Command top_command() {
               auto vms = all_vms(context);
               if (!vms) return vms.error();
               options->once = options->once || !stdout_is_terminal();
-              Top(std::move(*vms), *options).run();
+              Top(context, std::move(*vms), *options).run();
               return 0;
             };
           }};

@@ -4,7 +4,7 @@
 
 namespace neonvm::cli {
 
-VmLive look_at(const std::string& endpoint, Duration limit) {
+VmLive look_at(const RunnerReach& runner, Duration limit) {
   runtime::Loop loop;
   VmLive live;
   bool lost = false;
@@ -14,7 +14,8 @@ VmLive look_at(const std::string& endpoint, Duration limit) {
   callbacks.lost = [&lost](const Error&) { lost = true; };
   daemon::RunnerLinkOptions how;
   how.subscribe = true;
-  daemon::RunnerLink link(loop, endpoint, how, std::move(callbacks));
+  how.credentials = runner.credentials;
+  daemon::RunnerLink link(loop, runner.endpoint, how, std::move(callbacks));
   link.start();
   loop.run_until([&] { return lost || (live.report && (live.sample || !live.report->guest_connected)); }, limit);
   return live;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "cli/runner_reach.hpp"
 #include "core/wire/runner_protocol.hpp"
 
 namespace neonvm::cli {
@@ -16,6 +17,6 @@ struct VmLive {
   std::optional<GuestSample> sample;
 };
 
-VmLive look_at(const std::string& endpoint, Duration limit);
+VmLive look_at(const RunnerReach& runner, Duration limit);
 
 }  // namespace neonvm::cli

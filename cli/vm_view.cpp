@@ -1,5 +1,6 @@
 #include "cli/vm_view.hpp"
 
+#include "core/daemon/runner_link.hpp"
 #include "core/wire/model_json.hpp"
 
 namespace neonvm::cli {
@@ -161,8 +162,15 @@ Status wait_gone(Context& context, Kind kind, const std::string& name, Duration 
   return Error{Code::deadline_exceeded, name + " is still being deleted; it goes on. See: neonvm describe " + name};
 }
 
-Result<std::string> runner_endpoint(const VmView& vm) {
-  if (!vm.status.endpoint.empty() && is_alive(vm.status.phase)) return vm.status.endpoint;
+RunnerReach reach_of(Context& context, const VmView& vm) {
+  RunnerReach reach{vm.status.endpoint, nullptr};
+  auto orchestrator = context.remote_control_plane() ? context.orchestrator() : Result<Orchestrator*>(Error{});
+  if (orchestrator) reach.credentials = daemon::credentials_from(**orchestrator, vm.object.name, call_limit);
+  return reach;
+}
+
+Result<RunnerReach> runner_reach(Context& context, const VmView& vm) {
+  if (!vm.status.endpoint.empty() && is_alive(vm.status.phase)) return reach_of(context, vm);
   std::string phase = to_string(vm.status.phase);
   if (phase.empty()) phase = "not started yet";
   return Error{Code::failed_precondition, vm.object.name + " is " + phase +

@@ -7,6 +7,7 @@
 
 #include "cli/context.hpp"
 #include "cli/output.hpp"
+#include "cli/runner_reach.hpp"
 #include "core/model/vm.hpp"
 
 namespace neonvm::cli {
@@ -36,8 +37,10 @@ Result<VmView> wait_for(Context& context, const std::string& name, Duration limi
 // Blocks until the object is gone.
 Status wait_gone(Context& context, Kind kind, const std::string& name, Duration limit);
 
-// Endpoint of the VM's runner, or failed_precondition with the VM's phase and the next step.
-Result<std::string> runner_endpoint(const VmView& vm);
+// The way to the VM's runner, or failed_precondition with the VM's phase and the next step.
+Result<RunnerReach> runner_reach(Context& context, const VmView& vm);
+// The same for a runner that is known to be there.
+RunnerReach reach_of(Context& context, const VmView& vm);
 
 // "512Mi..4Gi" -> min, max; "1Gi" -> both. The error names `option`.
 template <typename T>

@@ -16,9 +16,39 @@ RunnerDoor::RunnerDoor(runtime::Loop& loop, runtime::HttpServer& server, Runner&
   server.route("GET", "/metrics", [this](const runtime::HttpRequest&, runtime::Responder respond) {
     respond({200, {{"content-type", "text/plain; version=0.0.4"}}, metrics_.text()});
   });
+  serve_upstream(server);
   server.channel("/v1/link", [this](const runtime::HttpRequest&, const ChannelPtr& channel) { open_link(channel); });
   server.channel("/v1/exec", [this](const runtime::HttpRequest&, const ChannelPtr& channel) { open_exec(channel); });
   server.channel("/v1/console", [this](const runtime::HttpRequest&, const ChannelPtr& channel) { open_console(channel); });
+}
+
+// Paths and members as the clients of neondatabase/autoscaling's runner know them (reference: neonvm.md 5.9).
+void RunnerDoor::serve_upstream(runtime::HttpServer& server) {
+  server.route("GET", "/ready", [this](const runtime::HttpRequest&, runtime::Responder respond) {
+    const std::string why = not_ready();
+    respond({why.empty() ? 200 : 503, {{"content-type", "text/plain"}}, (why.empty() ? "ready" : why) + "\n"});
+  });
+  server.route("GET", "/cpu_current", [this](const runtime::HttpRequest&, runtime::Responder respond) {
+    respond({200, {{"content-type", "application/json"}}, wire::encode(wire::CpuMessage{runner_.report().cpu.actual}) + "\n"});
+  });
+  server.route("POST", "/cpu_change", [this](const runtime::HttpRequest& request, runtime::Responder respond) {
+    const auto wish = wire::decode_cpu_message(request.body);
+    if (!wish) return respond({400, {{"content-type", "text/plain"}}, wish.error().message + "\n"});
+    const wire::RunnerReport& now = runner_.report();
+    auto answer = std::make_shared<runtime::Responder>(std::move(respond));
+    runner_.request(wire::Resize{{wish->cpus, now.memory.asked}, now.revision}, [answer](const wire::RunnerReply& reply) {
+      (*answer)({reply.ok ? 200 : 500, {{"content-type", "text/plain"}}, reply.ok ? "" : reply.why + "\n"});
+    });
+  });
+}
+
+// Empty: the guest is there and, if its image has a check for that, what it is for works.
+std::string RunnerDoor::not_ready() const {
+  const wire::RunnerReport& now = runner_.report();
+  if (now.phase != MachinePhase::running) return std::string("the machine is ") + to_string(now.phase);
+  if (!now.guest_connected) return "the guest does not answer";
+  if (now.health.state == Health::starting || now.health.state == Health::unhealthy) return std::string("the workload is ") + to_string(now.health.state);
+  return "";
 }
 
 RunnerDoor::~RunnerDoor() {

@@ -1,4 +1,5 @@
-// RunnerDoor: what a runner listens on: /v1/link, /v1/exec, /v1/console (WebSockets), GET /v1/status, GET /metrics.
+// RunnerDoor: what a runner listens on: /v1/link, /v1/exec, /v1/console (WebSockets), GET /v1/status, GET /metrics; GET /ready,
+// GET /cpu_current and POST /cpu_change as upstream's clients know them.
 //
 // Loop thread only. Owns its channels; peers may come and go at any time. Access is the server's business: a Unix
 // socket of mode 0600 in a directory of mode 0700 at the desk.
@@ -43,6 +44,8 @@ class RunnerDoor : public Runner::Audience {
   void acknowledge(const std::shared_ptr<Session>& session);
   void open_console(const ChannelPtr& channel);
   void tell_memory(const MemoryPlan& plan);
+  void serve_upstream(runtime::HttpServer& server);
+  [[nodiscard]] std::string not_ready() const;
   void push(const wire::RunnerBody& body, bool samples_only);
 
   runtime::Loop& loop_;

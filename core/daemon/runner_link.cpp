@@ -33,6 +33,7 @@ struct RunnerLink::Impl : std::enable_shared_from_this<RunnerLink::Impl> {
   std::optional<wire::RunnerReport> report;
 
   void connect();
+  void open(const runtime::Endpoint& where, const runtime::HttpClientOptions& client, std::uint64_t mine);
   void connected(std::shared_ptr<runtime::Channel> open);
   void lose(const Error& error);
   void stop();
@@ -50,8 +51,18 @@ void RunnerLink::Impl::connect() {
     return;
   }
   const std::uint64_t mine = ++attempt;
+  if (where->scheme == runtime::Endpoint::Scheme::unix_socket || !options.credentials) return open(*where, {}, mine);
+  loop.off_loop(options.credentials, [weak = weak_from_this(), where = *where, mine](Result<runtime::HttpClientOptions> client) {
+    const auto self = weak.lock();
+    if (!self || !self->running || self->attempt != mine) return;
+    if (!client) return self->lose(client.error());
+    self->open(where, *client, mine);
+  });
+}
+
+void RunnerLink::Impl::open(const runtime::Endpoint& where, const runtime::HttpClientOptions& client, std::uint64_t mine) {
   const std::weak_ptr<Impl> weak = weak_from_this();
-  runtime::connect_channel(loop, *where, "/v1/link", loop.now() + options.connect_timeout, options.client,
+  runtime::connect_channel(loop, where, "/v1/link", loop.now() + options.connect_timeout, client,
                            [weak, mine](Result<std::shared_ptr<runtime::Channel>> opened) {
                              const auto self = weak.lock();
                              const bool wanted = self && self->running && self->attempt == mine;
@@ -176,5 +187,18 @@ void RunnerLink::request(wire::RunnerBody body, Duration timeout, Done done) {
 bool RunnerLink::is_connected() const { return impl_->channel != nullptr; }
 const std::string& RunnerLink::endpoint() const { return impl_->endpoint; }
 const std::optional<wire::RunnerReport>& RunnerLink::last_report() const { return impl_->report; }
+
+std::function<Result<runtime::HttpClientOptions>()> credentials_from(Orchestrator& orchestrator, const std::string& vm, Duration limit) {
+  return [&orchestrator, vm, limit]() -> Result<runtime::HttpClientOptions> {
+    const auto access = orchestrator.runner_access(vm, std::chrono::steady_clock::now() + limit);
+    if (!access) return access.error();
+    runtime::HttpClientOptions options;
+    options.tls = runtime::TlsFiles{};
+    options.tls->ca_pem = access->authority;
+    options.tls->server_name = access->server_name;
+    options.bearer_token = access->token;
+    return options;
+  };
+}
 
 }  // namespace neonvm::daemon

@@ -15,6 +15,7 @@
 
 #include "core/model/instant.hpp"
 #include "core/model/result.hpp"
+#include "core/ports/orchestrator.hpp"
 #include "core/runtime/http.hpp"
 #include "core/runtime/loop.hpp"
 #include "core/wire/runner_protocol.hpp"
@@ -26,8 +27,12 @@ struct RunnerLinkOptions {
   Duration first_retry = std::chrono::milliseconds(50);
   Duration max_retry = std::chrono::seconds(2);
   Duration connect_timeout = std::chrono::seconds(5);
-  runtime::HttpClientOptions client;
+  // Beyond a Unix socket: how to know the runner and be let in. Blocks; called on a worker before each connection.
+  std::function<Result<runtime::HttpClientOptions>()> credentials;
 };
+
+// From what the orchestrator says: for RunnerLinkOptions::credentials.
+std::function<Result<runtime::HttpClientOptions>()> credentials_from(Orchestrator& orchestrator, const std::string& vm, Duration limit);
 
 class RunnerLink {
  public:

@@ -8,7 +8,6 @@
 namespace neonvm::daemon {
 namespace {
 
-constexpr std::size_t longest_name = 63;                       // a DNS label
 constexpr Duration retry_failed_order = std::chrono::seconds(5);
 
 bool can_leave(Phase phase) { return phase == Phase::running || phase == Phase::scaling; }
@@ -16,7 +15,7 @@ bool can_leave(Phase phase) { return phase == Phase::running || phase == Phase::
 Object migration_object(const decide::Move& move, const SeenVm& vm) {
   Object object;
   object.kind = Kind::migration;
-  object.name = ("schedplugin-" + vm.status.runner).substr(0, longest_name);
+  object.name = name_beside(vm.status.runner, "schedplugin-", "");
   while (object.name.back() == '-') object.name.pop_back();
   object.labels[made_by_scheduler] = "true";
   object.owner_uid = vm.uid;

@@ -18,9 +18,9 @@ VmKeeper::~VmKeeper() = default;
 // Kubernetes' manner: the owner's name and five letters, and short enough for a DNS label with a few more behind it.
 std::string VmKeeper::fresh_name() const {
   static thread_local std::mt19937 random{std::random_device{}()};
-  std::string name = name_.substr(0, 50) + "-";
-  for (int i = 0; i < 5; ++i) name += "bcdfghjklmnpqrstvwxz2456789"[random() % 27];
-  return name;
+  std::string end = "-";
+  for (int i = 0; i < 5; ++i) end += "bcdfghjklmnpqrstvwxz2456789"[random() % 27];
+  return name_beside(name_, "", end);
 }
 
 bool VmKeeper::idle() const { return links_.empty() && tools_.world.find(Kind::virtual_machine, name_) == nullptr; }

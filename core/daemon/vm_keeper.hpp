@@ -34,7 +34,6 @@ struct ControllerSettings {
   Duration order_retry = std::chrono::milliseconds(500);
   Duration place_retry = std::chrono::seconds(1);      // the scheduler was away
   Duration permit_retry = std::chrono::seconds(2);     // less than asked, or no answer
-  runtime::HttpClientOptions runner_client;            // for links to runners beyond Unix sockets
 };
 
 // What every keeper works with.

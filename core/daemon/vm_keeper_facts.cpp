@@ -120,7 +120,7 @@ void VmKeeper::connect(const std::string& runner, const std::string& endpoint) {
   callbacks.report = [changed](const wire::RunnerReport&) { changed(true); };
   callbacks.lost = [changed](const Error&) { changed(false); };
   RunnerLinkOptions options;
-  options.client = tools_.settings.runner_client;
+  options.credentials = credentials_from(tools_.orchestrator, name_, tools_.settings.call_limit);
   link.link = std::make_unique<RunnerLink>(tools_.loop, endpoint, options, std::move(callbacks));
   link.link->start();
 }

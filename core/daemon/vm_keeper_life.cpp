@@ -67,7 +67,9 @@ void VmKeeper::if_world_agrees(const PassPtr& pass, std::function<void()> go_on)
 
 void VmKeeper::start_runner(const PassPtr& pass, const decide::LifecycleStep& step) {
   if (step.deed == LifecycleDeed::succeed_runner) return succeed_runner(pass, step.runner, step.predecessor);
-  auto machine = decide::plan_machine(pass->spec, *pass->vm, tools_.orchestrator.vm_directory(name_), tools_.settings.machine);
+  const decide::MachineDefaults& defaults = tools_.settings.machine;
+  const std::string directory = defaults.directory.empty() ? tools_.orchestrator.vm_directory(name_) : defaults.directory;
+  auto machine = decide::plan_machine(pass->spec, *pass->vm, directory, defaults);
   if (!machine) return refused(pass, "MachineInvalid", machine.error());
   RunnerSpec spec;
   spec.vm = name_;

@@ -70,7 +70,7 @@ void VmScaler::adopt_runner(const VmStatus& status) {
   callbacks.lost = [this](const Error&) { link_lost(); };
   RunnerLinkOptions options;
   options.subscribe = true;
-  options.client = tools_.settings.runner_client;
+  options.credentials = credentials_from(tools_.orchestrator, name_, tools_.settings.call_limit);
   link_ = std::make_unique<RunnerLink>(tools_.loop, endpoint_, options, std::move(callbacks));
   link_->start();
 }

@@ -41,7 +41,6 @@ struct AgentSettings {
   Duration sample_valid = std::chrono::seconds(15);    // a guest that fell silent does not steer for ever
   Duration call_limit = std::chrono::seconds(10);      // of a write
   Duration guest_limit = std::chrono::seconds(5);      // of a question to the guest
-  runtime::HttpClientOptions runner_client;
 };
 
 // What every scaler works with.

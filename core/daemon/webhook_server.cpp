@@ -38,6 +38,9 @@ Result<Endpoint> WebhookServer::open(const Endpoint& endpoint, WebhookSettings s
   options.tls = runtime::TlsFiles{certificates_.path + "/tls.crt", certificates_.path + "/tls.key", "", ""};
   server_ = std::make_unique<runtime::HttpServer>(loop_, std::move(options));
   serve_webhooks(*server_, std::move(settings));
+  server_->route("GET", "/healthz", [](const runtime::HttpRequest&, runtime::Responder respond) {
+    respond({200, {{"content-type", "text/plain"}}, "ok\n"});
+  });
   auto listening = server_->listen(endpoint);
   if (!listening) return listening;
   runtime::log_info("webhook", "listens", {{"at", to_string(*listening)}, {"authority", authority_file()}});

@@ -22,6 +22,8 @@ class WebhookServer {
   // names: what the API server calls this server by: "neonvm-webhook.neonvm-system.svc".
   WebhookServer(runtime::Loop& loop, runtime::MetricsRegistry& metrics, std::string folder, std::vector<std::string> names);
 
+  // Before open(): its certificates are signed by this authority instead of one of its own.
+  [[nodiscard]] Status adopt(const runtime::KeyPair& authority) const { return certificates_.adopt(authority); }
   // Returns the address in use. Only https: an API server calls nothing else.
   Result<runtime::Endpoint> open(const runtime::Endpoint& endpoint, WebhookSettings settings);
   [[nodiscard]] std::string authority_file() const { return certificates_.path + "/ca.crt"; }

@@ -143,7 +143,7 @@ std::string uuid_of(std::string_view text) {
 Result<MachineSpec> plan_machine(const VmSpec& spec, const Object& vm, const std::string& directory,
                                  const MachineDefaults& defaults) {
   MachineSpec machine;
-  machine.name = vm.name;
+  machine.name = short_name(vm.name);
   machine.uuid = uuid_of(vm.uid);
   machine.machine_type = defaults.machine_type;
   if (!spec.acceleration) machine.accelerator = Accelerator::tcg;
@@ -154,8 +154,10 @@ Result<MachineSpec> plan_machine(const VmSpec& spec, const Object& vm, const std
   MachineNetwork network;
   network.mac = mac_of(vm.uid);
   network.restrict_egress = !defaults.egress;
-  for (const Port& port : spec.ports)
+  for (Port port : spec.ports) {
+    if (defaults.forward_all) port.host = port.guest;
     if (port.host != 0) network.forwards.push_back(port);
+  }
   machine.networks.push_back(std::move(network));
   machine.console_log = directory + "/console.log";
   return machine;

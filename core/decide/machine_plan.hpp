@@ -22,6 +22,8 @@ struct MachineDefaults {
   std::string machine_type;        // empty: the hypervisor's own choice
   std::string configs, secrets;    // folders in which a ConfigMap or Secret is one; empty: there are none here
   bool egress = false;             // user networking may reach beyond this machine's forwards
+  std::string directory;           // where a VM's own files are on the machine that runs it; empty: as the orchestrator says
+  bool forward_all = false;        // the network is the VM's own: every port of it is opened, under its own number
 };
 
 // directory: where the VM's own files are kept; absolute.

@@ -39,8 +39,9 @@ struct MachineNetwork {
   NetworkKind kind = NetworkKind::user;
   std::string mac;                // "02:…"; the same on both sides of a migration
   std::string tap;                // tap: name of an existing device that the runner's user may open
-  std::vector<Port> forwards;     // user: host port on 127.0.0.1 -> guest port
+  std::vector<Port> forwards;     // user: host port -> guest port
   bool restrict_egress = true;    // user: the guest reaches nothing outside (lab-virt.md 3)
+  std::string forward_address{};  // of the host ports, numeric; empty: 127.0.0.1
 
   friend bool operator==(const MachineNetwork&, const MachineNetwork&) = default;
 };

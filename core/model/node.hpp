@@ -51,4 +51,20 @@ struct RunnerStatus {
   friend bool operator==(const RunnerStatus&, const RunnerStatus&) = default;
 };
 
+// What a caller of a runner beyond a Unix socket needs: to know it for the right one, and to be let in. Never logged.
+struct RunnerAccess {
+  std::string authority;           // PEM, signed the runner's certificate; empty: its door is a Unix socket
+  std::string server_name;         // that the certificate carries
+  std::string token;               // bearer
+
+  friend bool operator==(const RunnerAccess&, const RunnerAccess&) = default;
+};
+
+// An authority that signs certificates, both PEM. Never logged.
+struct Authority {
+  std::string certificate, key;
+
+  friend bool operator==(const Authority&, const Authority&) = default;
+};
+
 }  // namespace neonvm

@@ -1,5 +1,7 @@
 #include "core/model/object.hpp"
 
+#include <algorithm>
+
 namespace neonvm {
 namespace {
 
@@ -38,6 +40,15 @@ Status check_name(std::string_view name) {
   }
   if (name.front() == '-' || name.back() == '-') return bad_name(name, "begins or ends with '-'");
   return {};
+}
+
+std::string short_name(const std::string& name) { return name.substr(name.find('/') + 1); }
+
+std::string name_beside(const std::string& name, const std::string& before, const std::string& after) {
+  constexpr std::size_t longest = 63;
+  const std::string ns = name.substr(0, name.size() - short_name(name).size());
+  const std::size_t room = longest - std::min(longest, before.size() + after.size());
+  return ns + before + short_name(name).substr(0, room) + after;
 }
 
 }  // namespace neonvm

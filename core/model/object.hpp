@@ -22,6 +22,10 @@ std::optional<Kind> kind_from(std::string_view text);
 
 // Names are DNS labels (RFC 1123): they become host names, file names and Kubernetes names. Errors say what is allowed.
 Status check_name(std::string_view name);
+// An orchestrator that sees many namespaces calls its objects "NAMESPACE/NAME"; this is the NAME, and of others the whole.
+std::string short_name(const std::string& name);
+// A name beside `name`, in its namespace: before + NAME + after, cut in the middle to what a DNS label may have.
+std::string name_beside(const std::string& name, const std::string& before, const std::string& after);
 
 struct Object {
   Kind kind = Kind::virtual_machine;

@@ -367,6 +367,10 @@ typedef struct neonvm_orchestrator_table {
   int32_t (*wait_events)(void* plugin, uint64_t after, int64_t deadline, const neonvm_event_sink* each,
                          neonvm_error* error);
   int32_t (*vm_directory)(void* plugin, neonvm_text vm, const neonvm_sink* path, neonvm_error* error);
+  /* RunnerAccess; without this call the doors of runners are Unix sockets. */
+  int32_t (*runner_access)(void* plugin, neonvm_text vm, int64_t deadline, const neonvm_sink* access, neonvm_error* error);
+  /* Authority. */
+  int32_t (*webhook_authority)(void* plugin, int64_t deadline, const neonvm_sink* authority, neonvm_error* error);
 } neonvm_orchestrator_table;
 
 #ifdef __cplusplus

@@ -167,4 +167,32 @@ std::string OrchestratorProxy::vm_directory(const std::string& vm_name) {
   return status ? kept.one(opened_->place()).value_or("") : std::string();
 }
 
+Result<RunnerAccess> OrchestratorProxy::runner_access(const std::string& vm_name, Deadline deadline) {
+  if (!has(table(), &Table::runner_access)) return RunnerAccess{};
+  Kept kept;
+  const Status status = opened_->call([&](neonvm_error* error) {
+    return table().runner_access(opened_->handle(), to_text(vm_name), to_ns(deadline), kept.sink(), error);
+  });
+  if (!status) return status.error();
+  const auto json = kept.one(opened_->place());
+  if (!json) return json.error();
+  auto access = wire::decode_runner_access(*json);
+  if (!access) return access.error().at(opened_->place());
+  return access;
+}
+
+Result<Authority> OrchestratorProxy::webhook_authority(Deadline deadline) {
+  if (!has(table(), &Table::webhook_authority)) return lacks(opened_->place(), "webhook_authority");
+  Kept kept;
+  const Status status = opened_->call([&](neonvm_error* error) {
+    return table().webhook_authority(opened_->handle(), to_ns(deadline), kept.sink(), error);
+  });
+  if (!status) return status.error();
+  const auto json = kept.one(opened_->place());
+  if (!json) return json.error();
+  auto authority = wire::decode_authority(*json);
+  if (!authority) return authority.error().at(opened_->place());
+  return authority;
+}
+
 }  // namespace neonvm::plugin

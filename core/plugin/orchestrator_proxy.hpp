@@ -31,6 +31,8 @@ class OrchestratorProxy final : public Orchestrator {
   Status release_lease(const std::string& name, const std::string& holder, Deadline deadline) override;
   // Empty also when the plugin lacks the call or fails.
   std::string vm_directory(const std::string& vm_name) override;
+  Result<RunnerAccess> runner_access(const std::string& vm_name, Deadline deadline) override;
+  Result<Authority> webhook_authority(Deadline deadline) override;
 
  private:
   using Write = decltype(neonvm_orchestrator_table::create);

@@ -143,12 +143,32 @@ std::int32_t vm_directory(void* p, neonvm_text vm, const neonvm_sink* sink, neon
   });
 }
 
+std::int32_t runner_access(void* p, neonvm_text vm, std::int64_t deadline, const neonvm_sink* sink, neonvm_error* error) noexcept {
+  return guarded(error, [&]() -> Status {
+    const auto access = on(p).runner_access(owned(vm), from_ns(deadline));
+    if (!access) return access.error();
+    const std::string json = wire::encode(*access);
+    sink->take(sink->context, json.data(), json.size());
+    return {};
+  });
+}
+
+std::int32_t webhook_authority(void* p, std::int64_t deadline, const neonvm_sink* sink, neonvm_error* error) noexcept {
+  return guarded(error, [&]() -> Status {
+    const auto authority = on(p).webhook_authority(from_ns(deadline));
+    if (!authority) return authority.error();
+    const std::string json = wire::encode(*authority);
+    sink->take(sink->context, json.data(), json.size());
+    return {};
+  });
+}
+
 constexpr neonvm_orchestrator_table orchestrator_table = {
     sizeof(neonvm_orchestrator_table),
     list, get, store<&Orchestrator::create>, store<&Orchestrator::update>, store<&Orchestrator::update_status>, remove,
     watch, watch_next, watch_wake, watch_close, store<&Orchestrator::start_runner>, stop_runner, hold_lease,
     release_lease,
-    record, events, wait_events, vm_directory,
+    record, events, wait_events, vm_directory, runner_access, webhook_authority,
 };
 
 }  // namespace

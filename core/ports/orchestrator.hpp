@@ -79,6 +79,12 @@ class Orchestrator {
 
   // Where things of one VM are kept on this machine (disks, logs), absolute; empty when that is not for us to know.
   virtual std::string vm_directory(const std::string& vm_name) = 0;
+  // For the doors of all runners of a VM, and the same for as long as one of them lives. permission_denied: whoever asks may
+  // not speak to runners; not_found: none was started yet.
+  virtual Result<RunnerAccess> runner_access(const std::string& vm_name, Deadline deadline) = 0;
+  // For the certificate of our admission webhooks. Before it answers, the servers that call them were told to trust this
+  // authority. unsupported: nobody here would call any.
+  virtual Result<Authority> webhook_authority(Deadline deadline) = 0;
 };
 
 }  // namespace neonvm

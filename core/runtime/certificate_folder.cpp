@@ -117,6 +117,14 @@ Result<bool> CertificateFolder::refresh(WallTime now) const {
   return true;
 }
 
+Status CertificateFolder::adopt(const KeyPair& authority) const {
+  const Files files(path);
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return failed(path);
+  if (is_somebody_elses(files) || content_of(files.ca).starts_with(authority.certificate)) return {};
+  if (auto kept = write_whole(files.ca, authority.certificate, 0644); !kept) return kept;
+  return write_whole(files.ca_key, authority.key, 0600);
+}
+
 Result<WallTime> CertificateFolder::due() const {
   const auto certificate = read_certificate(content_of(path + "/tls.crt"));
   if (!certificate) return certificate.error().at(path + "/tls.crt");

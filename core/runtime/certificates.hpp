@@ -60,6 +60,8 @@ struct CertificateFolder {
   // with mode 0600. Returns true when something was written. A folder with a tls.crt and no ca.key is somebody else's: nothing
   // in it is touched.
   Result<bool> refresh(WallTime now) const;
+  // Signs with this authority from now on, until it is due itself; the next refresh() does it. Files are written as refresh() does.
+  [[nodiscard]] Status adopt(const KeyPair& authority) const;
   // When refresh() is next of use.
   [[nodiscard]] Result<WallTime> due() const;
 };

@@ -1,4 +1,4 @@
-// The text messages of /v1/exec: see runner_protocol.hpp.
+// The text messages of /v1/exec, and the bodies of /cpu_current and /cpu_change: see runner_protocol.hpp.
 #include "core/wire/reader.hpp"
 #include "core/wire/runner_protocol.hpp"
 #include "core/wire/writer.hpp"
@@ -19,6 +19,11 @@ void describe(auto& v, Like<ExecEnd> auto& e) {
   v.field("error", e.error);
   v.field("exitCode", e.exit_code);
 }
+
+void describe(auto& v, Like<CpuMessage> auto& m) { v.need("VCPUs", m.cpus); }
+
+Result<CpuMessage> decode_cpu_message(std::string_view json) { return read_text<CpuMessage>(json, Keys::lenient); }
+std::string encode(const CpuMessage& message) { return write_text(message); }
 
 Result<ExecRequest> decode_exec_request(std::string_view json) {
   auto request = read_text<ExecRequest>(json, Keys::lenient);

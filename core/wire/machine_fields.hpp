@@ -23,6 +23,7 @@ void describe(auto& v, Like<MachineNetwork> auto& n) {
   v.field("mac", n.mac);
   v.field("tap", n.tap);
   v.field("forwards", n.forwards);
+  v.field("forwardAddress", n.forward_address);
   v.field_or("restrictEgress", n.restrict_egress, true);
 }
 

@@ -39,6 +39,10 @@ Result<RunnerSpec> decode_runner_spec(std::string_view json);
 std::string encode(const RunnerSpec& spec);
 Result<RunnerStatus> decode_runner_status(std::string_view json);
 std::string encode(const RunnerStatus& status);
+Result<Authority> decode_authority(std::string_view json);
+std::string encode(const Authority& authority);
+Result<RunnerAccess> decode_runner_access(std::string_view json);
+std::string encode(const RunnerAccess& access);
 
 Result<MachineSpec> decode_machine_spec(std::string_view json);
 std::string encode(const MachineSpec& spec);

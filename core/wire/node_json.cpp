@@ -29,6 +29,17 @@ void describe(auto& v, Like<RunnerStatus> auto& r) {
   v.field_or("vmEnded", r.vm_ended, false);
 }
 
+void describe(auto& v, Like<RunnerAccess> auto& r) {
+  v.field("authority", r.authority);
+  v.field("serverName", r.server_name);
+  v.field("token", r.token);
+}
+
+void describe(auto& v, Like<Authority> auto& a) {
+  v.need("certificate", a.certificate);
+  v.need("key", a.key);
+}
+
 Result<Node> decode_node(const Object& object) {
   const auto json = parse_json(object.spec);
   if (!json) return json.error().at("spec");
@@ -57,5 +68,11 @@ Result<RunnerStatus> decode_runner_status(std::string_view json) {
   return read_text<RunnerStatus>(json, Keys::strict);
 }
 std::string encode(const RunnerStatus& status) { return write_text(status); }
+
+Result<RunnerAccess> decode_runner_access(std::string_view json) { return read_text<RunnerAccess>(json, Keys::lenient); }
+std::string encode(const RunnerAccess& access) { return write_text(access); }
+
+Result<Authority> decode_authority(std::string_view json) { return read_text<Authority>(json, Keys::lenient); }
+std::string encode(const Authority& authority) { return write_text(authority); }
 
 }  // namespace neonvm::wire

@@ -43,10 +43,16 @@ void read_version(Reader& metadata, std::uint64_t& version) {
   version = json->get<std::uint64_t>();
 }
 
-// Names become file names and host names: what check_name() allows, and dots between, as Kubernetes does.
+// Names become file names and host names: what check_name() allows, and dots between, as Kubernetes does. Before that a
+// namespace, from an orchestrator that sees many.
 void read_name(Reader& metadata, std::string& name) {
   metadata.need("name", name);
   std::string_view rest = name;
+  if (const std::size_t slash = rest.find('/'); slash != std::string_view::npos) {
+    if (const Status good = check_name(rest.substr(0, slash)); !good.ok()) return metadata.fault("name", good.error().message);
+    rest.remove_prefix(slash + 1);
+    if (rest.empty()) return metadata.fault("name", "ends with '/'");
+  }
   while (!rest.empty()) {
     const std::size_t dot = std::min(rest.find('.'), rest.size());
     if (const Status good = check_name(rest.substr(0, dot)); !good.ok()) {
@@ -55,7 +61,7 @@ void read_name(Reader& metadata, std::string& name) {
     if (dot + 1 == rest.size()) return metadata.fault("name", "ends with '.'");
     rest.remove_prefix(std::min(dot + 1, rest.size()));
   }
-  if (name.size() > 253) metadata.fault("name", "is longer than 253 characters");
+  if (short_name(name).size() > 253) metadata.fault("name", "is longer than 253 characters");
 }
 
 void read_metadata(Reader& metadata, Object& object) {

@@ -168,6 +168,13 @@ struct ExecEnd {
 };
 Result<ExecEnd> decode_exec_end(std::string_view json);
 std::string encode(const ExecEnd& end);
+// {"VCPUs":2} or {"VCPUs":"1500m"}: body of /cpu_current and /cpu_change.
+struct CpuMessage {
+  MilliCpu cpus;
+  friend bool operator==(const CpuMessage&, const CpuMessage&) = default;
+};
+Result<CpuMessage> decode_cpu_message(std::string_view json);
+std::string encode(const CpuMessage& message);
 // /v1/console: binary messages both ways, the guest's console bytes.
 
 }  // namespace neonvm::wire

@@ -1,5 +1,7 @@
 #include "plugins/hypervisor-qemu/command_line.hpp"
 
+#include "plugins/hypervisor-qemu/forwards.hpp"
+
 #include <algorithm>
 #include <climits>
 #include <nlohmann/json.hpp>
@@ -123,8 +125,7 @@ void add_network(Argv& argv, const MachineNetwork& network, std::size_t index, b
     for (const Port& port : network.forwards) {
       // The source of a migration still has the ports: the target gets them when it is made the one that runs.
       if (port.host == 0 || incoming) continue;
-      backend += std::string(",hostfwd=") + (port.protocol == Protocol::udp ? "udp" : "tcp") + ":127.0.0.1:" +
-                 number(port.host) + "-:" + number(port.guest);
+      backend += ",hostfwd=" + escape_commas(host_end(network, port)) + "-:" + number(port.guest);
     }
     add(argv, {"-netdev", backend});
   } else {

@@ -11,7 +11,16 @@
 
 namespace neonvm::qemu {
 
-Status add_forward(Monitor& monitor, const std::string& network, const Port& port, Deadline deadline);
-Status remove_forward(Monitor& monitor, const std::string& network, const Port& port, Deadline deadline);
+// A network of the machine and what QEMU calls its host's end.
+struct NetworkEnd {
+  const MachineNetwork* network;
+  std::string id;
+};
+
+// "tcp:127.0.0.1:8080"
+std::string host_end(const MachineNetwork& network, const Port& port);
+
+Status add_forward(Monitor& monitor, const NetworkEnd& network, const Port& port, Deadline deadline);
+Status remove_forward(Monitor& monitor, const NetworkEnd& network, const Port& port, Deadline deadline);
 
 }  // namespace neonvm::qemu

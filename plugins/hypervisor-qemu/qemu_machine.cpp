@@ -242,9 +242,9 @@ Status QemuMachine::cancel_migration(Deadline deadline) {
   return done;
 }
 
-Result<std::string> QemuMachine::user_network() const {
+Result<NetworkEnd> QemuMachine::user_network() const {
   for (std::size_t i = 0; i < hold_.spec.networks.size(); ++i) {
-    if (hold_.spec.networks[i].kind == NetworkKind::user) return network_id(i);
+    if (hold_.spec.networks[i].kind == NetworkKind::user) return NetworkEnd{&hold_.spec.networks[i], network_id(i)};
   }
   return Error{Code::unsupported, hold_.spec.name + " has no user networking, so no ports to forward"};
 }

@@ -13,6 +13,7 @@
 #include "plugins/hypervisor-qemu/cpu_slots.hpp"
 #include "plugins/hypervisor-qemu/event_queue.hpp"
 #include "plugins/hypervisor-qemu/launcher.hpp"
+#include "plugins/hypervisor-qemu/forwards.hpp"
 #include "plugins/hypervisor-qemu/live_migration.hpp"
 #include "plugins/hypervisor-qemu/memory_device.hpp"
 #include "plugins/hypervisor-qemu/monitor_link.hpp"
@@ -55,7 +56,7 @@ class QemuMachine final : public Machine {
   Result<std::string> run_state(Deadline deadline);
   Status command(const char* name, Deadline deadline);
   Status not_while_migrating(const char* what);
-  Result<std::string> user_network() const;
+  Result<NetworkEnd> user_network() const;
   [[nodiscard]] MigrationPlace place() const;
   Result<bool> loses_writes(Deadline deadline);
   Status replay_slots(const MachineState& replay, Deadline deadline);

@@ -7,7 +7,7 @@ namespace neonvm::k8s {
 Result<LeaseRecord> K8sOrchestrator::read_lease(const std::string& name, Deadline deadline) {
   ApiRequest request;
   request.what = "get Lease " + name;
-  request.target = lease_path(ns_, name);
+  request.target = lease_path(pod_.own_namespace, name);
   auto body = client_->call(request, deadline);
   if (!body) return body.error().code == Code::not_found ? Result<LeaseRecord>(LeaseRecord{}) : body.error();
   auto record = decode_lease(*body);
@@ -18,8 +18,8 @@ Status K8sOrchestrator::write_lease(const LeaseRecord& before, const std::string
                                     Duration ttl, Deadline deadline) {
   const bool fresh = before.version.empty();
   const WallTime wall = std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
-  ApiRequest request{"write Lease " + name, fresh ? "POST" : "PUT", lease_path(ns_, fresh ? "" : name),
-                     encode_lease(before, ns_, name, holder, ttl, wall)};
+  ApiRequest request{"write Lease " + name, fresh ? "POST" : "PUT", lease_path(pod_.own_namespace, fresh ? "" : name),
+                     encode_lease(before, pod_.own_namespace, name, holder, ttl, wall)};
   const auto written = client_->call(request, deadline);
   return written ? Status{} : written.error();
 }

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/wire/model_json.hpp"
 #include "plugins/orchestrator-k8s/object_json.hpp"
 #include "plugins/orchestrator-k8s/resources.hpp"
+#include "plugins/orchestrator-k8s/webhook_trust.hpp"
 
 namespace neonvm::k8s {
 namespace {
@@ -26,16 +28,17 @@ Status ours_to_write(Kind kind) {
 
 }  // namespace
 
-K8sOrchestrator::K8sOrchestrator(std::shared_ptr<ApiClient> client, std::string ns, PodSettings pod,
-                                 std::function<void(const std::string&)> warn)
-    : client_(std::move(client)), ns_(std::move(ns)), pod_(std::move(pod)), warn_(std::move(warn)), events_(client_, ns_) {}
+K8sOrchestrator::K8sOrchestrator(std::shared_ptr<ApiClient> client, std::shared_ptr<RunnerSecrets> secrets, std::string ns,
+                                 PodSettings pod, std::function<void(const std::string&)> warn)
+    : client_(std::move(client)), ns_(std::move(ns)), pod_(std::move(pod)), warn_(std::move(warn)), events_(client_, ns_), secrets_(std::move(secrets)) {}
 
 Result<std::unique_ptr<K8sOrchestrator>> K8sOrchestrator::open(Access access, PodSettings pod,
                                                                std::function<void(const std::string&)> warn) {
   const std::string ns = access.ns;
   auto client = ApiClient::open(std::move(access));
   if (!client) return client.error();
-  return std::unique_ptr<K8sOrchestrator>(new K8sOrchestrator(std::move(*client), ns, std::move(pod), std::move(warn)));
+  auto secrets = std::make_shared<RunnerSecrets>(*client, pod.own_namespace);
+  return std::make_unique<K8sOrchestrator>(std::move(*client), std::move(secrets), ns, std::move(pod), std::move(warn));
 }
 
 std::string K8sOrchestrator::path(Kind kind, const std::string& name) const { return object_path(kind, ns_, name); }
@@ -67,7 +70,9 @@ Result<Object> K8sOrchestrator::get(Kind kind, const std::string& name, Deadline
   ApiRequest request;
   request.what = called("get", kind, name);
   request.target = path(kind, name);
-  return write(request, kind, deadline);
+  auto object = write(request, kind, deadline);
+  if (object && is_gone(*object)) return Error{Code::not_found, request.what + ": it has ended, and its pod is being removed"};
+  return object;
 }
 
 Result<Object> K8sOrchestrator::write(const ApiRequest& request, Kind kind, Deadline deadline) {
@@ -166,8 +171,14 @@ Result<std::vector<StoredEvent>> K8sOrchestrator::wait_events(std::uint64_t afte
 }
 
 Result<Object> K8sOrchestrator::start_runner(const Object& runner, Deadline deadline) {
-  auto pod = encode_runner_pod(runner, ns_, pod_);
+  const auto spec = wire::decode_runner_spec(runner.spec);
+  if (!spec) return Error{Code::invalid_argument, "runner \"" + runner.name + "\": spec: " + spec.error().message};
+  ApiRequest about{called("get", Kind::virtual_machine, spec->vm), "GET", path(Kind::virtual_machine, spec->vm)};
+  const auto vm = client_->call(about, deadline);
+  if (!vm) return vm.error();
+  auto pod = encode_runner_pod(runner, *vm, ns_, pod_);
   if (!pod) return pod.error();
+  if (Status made = secrets_->ensure(ns_, spec->vm, spec->vm_uid, deadline); !made) return made.error();
   return write({called("start", Kind::runner, runner.name), "POST", collection_path(Kind::runner, ns_), std::move(*pod)},
                Kind::runner, deadline);
 }
@@ -181,5 +192,16 @@ Status K8sOrchestrator::stop_runner(const std::string& name, Duration grace, Dea
 }
 
 std::string K8sOrchestrator::vm_directory(const std::string&) { return ""; }
+
+Result<RunnerAccess> K8sOrchestrator::runner_access(const std::string& vm_name, Deadline deadline) {
+  return secrets_->access(ns_, vm_name, deadline);
+}
+
+Result<Authority> K8sOrchestrator::webhook_authority(Deadline deadline) {
+  auto authority = secrets_->authority(deadline);
+  if (!authority) return authority.error();
+  if (Status told = trust_webhooks(*client_, authority->certificate, deadline); !told) return told.error();
+  return Authority{authority->certificate, authority->key};
+}
 
 }  // namespace neonvm::k8s

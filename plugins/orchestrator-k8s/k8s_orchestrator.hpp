@@ -14,19 +14,19 @@
 #include "plugins/orchestrator-k8s/event_log.hpp"
 #include "plugins/orchestrator-k8s/k8s_watch.hpp"
 #include "plugins/orchestrator-k8s/lease_book.hpp"
+#include "plugins/orchestrator-k8s/runner_secrets.hpp"
 #include "plugins/orchestrator-k8s/settings.hpp"
-
-namespace neonvm::plugin {
-struct Options;
-}
 
 namespace neonvm::k8s {
 
 class K8sOrchestrator final : public Orchestrator {
  public:
-  static Result<std::unique_ptr<K8sOrchestrator>> open(const plugin::Options& options);
   static Result<std::unique_ptr<K8sOrchestrator>> open(Access access, PodSettings pod,
                                                        std::function<void(const std::string&)> warn);
+
+  // The same server for another namespace; "" sees them all, and may only list, watch and lease.
+  K8sOrchestrator(std::shared_ptr<ApiClient> client, std::shared_ptr<RunnerSecrets> secrets, std::string ns, PodSettings pod,
+                  std::function<void(const std::string&)> warn);
 
   Result<std::vector<Object>> list(Kind kind, Deadline deadline) override;
   Result<Object> get(Kind kind, const std::string& name, Deadline deadline) override;
@@ -43,10 +43,10 @@ class K8sOrchestrator final : public Orchestrator {
   Result<bool> hold_lease(const std::string& name, const std::string& holder, Duration ttl, Deadline) override;
   Status release_lease(const std::string& name, const std::string& holder, Deadline deadline) override;
   std::string vm_directory(const std::string& vm_name) override;
+  Result<RunnerAccess> runner_access(const std::string& vm_name, Deadline deadline) override;
+  Result<Authority> webhook_authority(Deadline deadline) override;
 
  private:
-  K8sOrchestrator(std::shared_ptr<ApiClient> client, std::string ns, PodSettings pod,
-                  std::function<void(const std::string&)> warn);
   Result<Object> merge_and_put(const Object& object, Deadline deadline);
   Result<Object> write(const ApiRequest& request, Kind kind, Deadline deadline);
   Result<LeaseRecord> read_lease(const std::string& name, Deadline deadline);
@@ -58,6 +58,7 @@ class K8sOrchestrator final : public Orchestrator {
   const PodSettings pod_;
   const std::function<void(const std::string&)> warn_;
   EventLog events_;
+  const std::shared_ptr<RunnerSecrets> secrets_;
   std::mutex lease_mutex_;
   LeaseBook leases_;
 };

@@ -24,6 +24,10 @@ constexpr const char* watermark_annotation = "neonvm.dev/watermark";
 // invalid_argument: "VirtualMachine web: metadata.…".
 Result<Object> decode(Kind kind, std::string_view json);
 
+// A runner whose pod is being deleted and whose container has ended: a kubelet may keep such a pod for half a minute, but nothing
+// of the VM is left in it. Lists leave it out, an event of it is its deletion.
+bool is_gone(const Object& object);
+
 // An object that cannot be read: what it is called, as far as that can be told, and why.
 struct Unreadable {
   std::string uid;

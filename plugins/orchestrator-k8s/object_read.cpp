@@ -96,6 +96,12 @@ Unreadable unreadable(const Json& json, const Error& error) {
 
 }  // namespace
 
+bool is_gone(const Object& object) {
+  if (object.kind != Kind::runner || !object.deleting) return false;
+  const auto status = wire::decode_runner_status(object.status);
+  return status && status->vm_ended;
+}
+
 Result<Object> decode(Kind kind, std::string_view text) {
   const auto json = parse(text);
   if (!json) return json.error().at(to_string(kind));
@@ -115,6 +121,7 @@ Result<ListPage> decode_list(Kind kind, std::string_view text) {
   if (items == nullptr) return page;
   for (const Json& item : *items) {
     auto object = object_of(kind, item);
+    if (object && is_gone(*object)) continue;
     if (object) page.objects.push_back(std::move(*object));
     else page.unreadable.push_back(unreadable(item, object.error()));
   }
@@ -141,6 +148,7 @@ Result<WatchEvent> decode_event(Kind kind, std::string_view line) {
     event.version = version_of(*object);
   } else {
     auto read = object_of(kind, *object);
+    if (read && is_gone(*read)) event.type = EventType::deleted;
     if (read) event.object = std::move(*read);
     else event.unreadable = unreadable(*object, read.error());
   }

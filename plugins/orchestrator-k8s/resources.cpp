@@ -5,7 +5,8 @@
 namespace neonvm::k8s {
 namespace {
 
-std::string in_namespace(const std::string& ns) { return "/namespaces/" + url_encoded(ns); }
+// "": all of them.
+std::string in_namespace(const std::string& ns) { return ns.empty() ? "" : "/namespaces/" + url_encoded(ns); }
 
 }  // namespace
 
@@ -27,6 +28,10 @@ std::string events_path(const std::string& ns) { return "/api/v1" + in_namespace
 
 std::string lease_path(const std::string& ns, const std::string& name) {
   return "/apis/coordination.k8s.io/v1" + in_namespace(ns) + "/leases" + (name.empty() ? "" : "/" + url_encoded(name));
+}
+
+std::string secret_path(const std::string& ns, const std::string& name) {
+  return "/api/v1" + in_namespace(ns) + "/secrets" + (name.empty() ? "" : "/" + url_encoded(name));
 }
 
 std::string selector_of(Kind kind) { return kind == Kind::runner ? vm_name_label : ""; }

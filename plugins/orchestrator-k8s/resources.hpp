@@ -14,6 +14,7 @@ constexpr const char* vm_name_label = "vm.neon.tech/name";
 std::string collection_path(Kind kind, const std::string& ns);
 std::string object_path(Kind kind, const std::string& ns, const std::string& name);
 std::string events_path(const std::string& ns);
+std::string secret_path(const std::string& ns, const std::string& name); // likewise
 std::string lease_path(const std::string& ns, const std::string& name);  // "" for the collection
 // What belongs to neonvm in that collection, as a labelSelector; empty: all.
 std::string selector_of(Kind kind);

@@ -1,177 +1,223 @@
 #include "plugins/orchestrator-k8s/runner_pod.hpp"
 
+#include <set>
+
 #include "core/wire/model_json.hpp"
-#include "core/wire/wall_time.hpp"
 #include "plugins/orchestrator-k8s/json_text.hpp"
 #include "plugins/orchestrator-k8s/resources.hpp"
+#include "plugins/orchestrator-k8s/runner_secrets.hpp"
 
 namespace neonvm::k8s {
 namespace {
 
-constexpr const char* role_label = "neonvm.dev/runner-role";
-constexpr const char* port_annotation = "neonvm.dev/runner-port";
-constexpr const char* spec_file = "/neonvm/spec/runner.json";
+constexpr const char* image_container = "vm-image";
 // QEMU, its page tables and the runner: a fixed part, and what grows with the guest.
 constexpr Bytes fixed_overhead{160 * mib};
 constexpr std::uint64_t overhead_share = 64;
+// Beyond the guest's own grace: the runner powers off harder then, and still says how it ended.
+constexpr std::int64_t grace_on_top = 10;
 
 Bytes with_overhead(Bytes guest) { return guest + fixed_overhead + Bytes{guest.value / overhead_share}; }
 
+const Json* find(const Json& json, const std::string& pointer) {
+  const Json::json_pointer at(pointer);
+  return json.contains(at) && !json.at(at).is_null() ? &json.at(at) : nullptr;
+}
+
 // Requested: what the guest begins with. Limit: what it may come to have; no limit on the CPU, of which QEMU's own
-// threads take some, too.
-Json resources_of(const MachineSpec& machine) {
+// threads take some, too. What the VM says itself goes before.
+Json resources_of(const MachineSpec& machine, const Json& vm, const PodSettings& settings) {
   const Bytes least = with_overhead(machine.base_memory + machine.plugged_at_start);
   const Bytes most = with_overhead(machine.base_memory + machine.pluggable_memory);
-  return {{"requests", {{"cpu", std::to_string(machine.online_cpus)}, {"memory", std::to_string(least.value)}}},
-          {"limits", {{"memory", std::to_string(most.value)}}}};
+  Json resources = {{"requests", {{"cpu", std::to_string(machine.online_cpus)}, {"memory", std::to_string(least.value)}}},
+                    {"limits", {{"memory", std::to_string(most.value)}}}};
+  if (!settings.kvm_resource.empty() && machine.accelerator != Accelerator::tcg) resources["limits"][settings.kvm_resource] = "1";
+  if (const Json* own = find(vm, "/spec/podResources"); own != nullptr && own->is_object()) resources.merge_patch(*own);
+  return resources;
 }
 
-Json container_of(const Object& runner, const MachineSpec& machine, const PodSettings& settings) {
+Json least_privilege() {
+  return {{"allowPrivilegeEscalation", false}, {"readOnlyRootFilesystem", true}, {"capabilities", {{"drop", {"ALL"}}}}};
+}
+
+Json mount(const char* volume, const std::string& path, bool read_only) {
+  Json result = {{"name", volume}, {"mountPath", path}};
+  if (read_only) result["readOnly"] = true;
+  return result;
+}
+
+Json ports_of(const Json& vm, const PodSettings& settings) {
+  Json ports = Json::array({{{"name", "runner"}, {"containerPort", settings.port}}, {{"name", "migration"}, {"containerPort", pod::migration_port}}});
+  const Json* guest = find(vm, "/spec/guest/ports");
+  if (guest == nullptr || !guest->is_array()) return ports;
+  for (const Json& each : *guest) {
+    Json port = {{"containerPort", number_at(each, "/port")}};
+    for (const char* key : {"name", "protocol"}) {
+      const std::string text = text_at(each, std::string("/") + key);
+      if (!text.empty() && text != "runner" && text != "migration") port[key] = text;
+    }
+    ports.push_back(std::move(port));
+  }
+  return ports;
+}
+
+// One folder for each ConfigMap and Secret that the guest is to have, under the name that the machine's plan has for it.
+void add_files(const MachineSpec& machine, Json& volumes, Json& mounts) {
+  std::set<std::string> there;
+  for (const MachineFiles& files : machine.files) {
+    const std::string folder = std::string(files.secret ? pod::secrets : pod::config_maps) + "/";
+    if (!files.source.starts_with(folder) || !there.insert(files.source).second) continue;
+    const std::string object = files.source.substr(folder.size()), volume = "files-" + std::to_string(there.size());
+    Json source = {{"optional", files.optional}};
+    source[files.secret ? "secretName" : "name"] = object;
+    volumes.push_back({{"name", volume}, {files.secret ? "secret" : "configMap", source}});
+    mounts.push_back(mount(volume.c_str(), files.source, true));
+  }
+}
+
+Json runner_arguments(const Object& runner, const PodSettings& settings, bool has_image) {
+  Json words = {"runner", "--name", runner.name, "--spec", pod::spec_file, "--listen", "https://0.0.0.0:" + std::to_string(settings.port),
+                "--credentials", pod::access, "--farewell", pod::farewell, "--forward-address", "0.0.0.0",
+                "--migration-address", "$(POD_IP):" + std::to_string(pod::migration_port)};
+  if (has_image) words.insert(words.end(), {"--image-door", pod::door_socket});
+  return words;
+}
+
+Json runner_of(const Object& runner, const MachineSpec& machine, const Json& vm, const PodSettings& settings, Json& volumes) {
+  const std::string image = text_at(vm, "/spec/runnerImage");
+  Json mounts = Json::array({mount("spec", "/neonvm/spec", true), mount("access", pod::access, true), mount("run", pod::run_folder, false),
+                             mount("disks", pod::disks, false)});
+  const bool has_image = !machine.disks.empty() && !machine.disks.front().backing.empty();
+  if (has_image) mounts.push_back(mount("image", pod::door_folder, true));
+  add_files(machine, volumes, mounts);
+  const Json ready = {{"httpGet", {{"path", "/ready"}, {"port", "runner"}, {"scheme", "HTTPS"}}}, {"periodSeconds", 2}, {"timeoutSeconds", 2}};
   return {{"name", runner_container},
-          {"image", settings.image},
+          {"image", image.empty() ? settings.image : image},
           {"imagePullPolicy", "IfNotPresent"},
-          {"args", {"runner", "--name", runner.name, "--spec", spec_file}},
-          {"resources", resources_of(machine)},
-          {"ports", Json::array({{{"name", "runner"}, {"containerPort", settings.port}}})},
+          {"command", {"/usr/bin/neonvm"}},
+          {"args", runner_arguments(runner, settings, has_image)},
+          {"env", Json::array({{{"name", "POD_IP"}, {"valueFrom", {{"fieldRef", {{"fieldPath", "status.podIP"}}}}}},
+                               {{"name", "HOME"}, {"value", pod::home}}, {{"name", "TMPDIR"}, {"value", pod::run_folder}}})},
+          {"resources", resources_of(machine, vm, settings)},
+          {"ports", ports_of(vm, settings)},
+          {"readinessProbe", ready},
+          {"securityContext", least_privilege()},
           {"terminationMessagePolicy", "FallbackToLogsOnError"},
-          {"volumeMounts", Json::array({{{"name", "spec"}, {"mountPath", "/neonvm/spec"}, {"readOnly", true}}})}};
+          {"volumeMounts", mounts}};
 }
 
-Json affinity_to(const std::string& node) {
-  const Json fields = Json::array({{{"key", "metadata.name"}, {"operator", "In"}, {"values", {node}}}});
-  return {{"nodeAffinity",
-           {{"requiredDuringSchedulingIgnoredDuringExecution",
-             {{"nodeSelectorTerms", Json::array({{{"matchFields", fields}}})}}}}}};
+// The image's own container only holds its disk open; what runs in it is ours, put there by an init container.
+void add_image(const MachineSpec& machine, const Json& vm, const PodSettings& settings, Json& pod_spec) {
+  if (machine.disks.empty() || machine.disks.front().backing.empty()) return;
+  const std::string door = std::string(pod::door_folder) + "/door";
+  const Json small = {{"requests", {{"cpu", "1m"}, {"memory", "4Mi"}}}, {"limits", {{"memory", "32Mi"}}}};
+  const std::string own = text_at(vm, "/spec/runnerImage"), policy = text_at(vm, "/spec/guest/rootDisk/imagePullPolicy");
+  pod_spec["initContainers"] = Json::array({{{"name", "image-door"}, {"image", own.empty() ? settings.image : own}, {"imagePullPolicy", "IfNotPresent"},
+                                             {"command", {pod::image_door, "--copy", door}}, {"resources", small},
+                                             {"securityContext", least_privilege()},
+                                             {"volumeMounts", Json::array({mount("image", pod::door_folder, false)})}}});
+  // First: containers are started in their order, and the runner waits for this one.
+  Json& containers = pod_spec["containers"];
+  containers.insert(containers.begin(), Json{{"name", image_container}, {"image", machine.disks.front().backing},
+                                    {"imagePullPolicy", policy.empty() ? "IfNotPresent" : policy},
+                                    {"command", {door, pod::door_socket, pod::image_disk}}, {"resources", small},
+                                    {"securityContext", least_privilege()},
+                                    {"volumeMounts", Json::array({mount("image", pod::door_folder, false)})}});
+  pod_spec["volumes"].push_back({{"name", "image"}, {"emptyDir", {{"medium", "Memory"}, {"sizeLimit", "16Mi"}}}});
 }
 
-Json pod_spec(const Object& runner, const RunnerSpec& spec, const MachineSpec& machine, const PodSettings& settings) {
+// Terms are alternatives, so each of the VM's own must name the node, too.
+Json affinity_to(const std::string& node, const Json& vm) {
+  const Json* own = find(vm, "/spec/affinity");
+  Json affinity = own != nullptr && own->is_object() ? *own : Json::object();
+  if (node.empty()) return affinity;
+  const Json field = {{"key", "metadata.name"}, {"operator", "In"}, {"values", {node}}};
+  const std::string terms = "/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
+  if (const Json* there = find(affinity, terms); there == nullptr || !there->is_array() || there->empty()) {
+    affinity[Json::json_pointer(terms)] = Json::array({Json::object()});
+  }
+  for (Json& term : affinity[Json::json_pointer(terms)]) term["matchFields"].push_back(field);
+  return affinity;
+}
+
+Json volumes_of(const RunnerSpec& spec) {
   const std::string field = std::string("metadata.annotations['") + runner_spec_annotation + "']";
+  const Json item = {{"path", "runner.json"}, {"fieldRef", {{"fieldPath", field}}}};
+  return Json::array({{{"name", "spec"}, {"downwardAPI", {{"items", Json::array({item})}}}},
+                      {{"name", "access"}, {"secret", {{"secretName", runner_secret_name(spec.vm)}}}},
+                      {{"name", "run"}, {"emptyDir", {{"medium", "Memory"}, {"sizeLimit", "16Mi"}}}},
+                      {{"name", "disks"}, {"emptyDir", Json::object()}}});
+}
+
+Json pod_spec(const Object& runner, const RunnerSpec& spec, const MachineSpec& machine, const Json& vm, const PodSettings& settings) {
+  Json volumes = volumes_of(spec);
+  const Json container = runner_of(runner, machine, vm, settings, volumes);
+  const Json* grace = find(vm, "/spec/terminationGracePeriodSeconds");
   Json pod = {{"restartPolicy", "Never"},
+              {"terminationGracePeriodSeconds", (grace != nullptr && grace->is_number_integer() ? grace->get<std::int64_t>() : 5) + grace_on_top},
               {"automountServiceAccountToken", false},
               {"enableServiceLinks", false},
-              {"containers", Json::array({container_of(runner, machine, settings)})},
-              {"volumes", Json::array({{{"name", "spec"},
-                                        {"downwardAPI", {{"items", Json::array({{{"path", "runner.json"}, {"fieldRef", {{"fieldPath", field}}}}})}}}}})}};
-  if (!settings.scheduler.empty()) pod["schedulerName"] = settings.scheduler;
-  if (!spec.node.empty()) pod["affinity"] = affinity_to(spec.node);
+              {"securityContext", {{"runAsNonRoot", true}, {"runAsUser", pod::user}, {"runAsGroup", pod::user}, {"fsGroup", pod::user},
+                                   {"seccompProfile", {{"type", "RuntimeDefault"}}}}},
+              {"containers", Json::array({container})},
+              {"volumes", volumes}};
+  add_image(machine, vm, settings, pod);
+  for (const char* key : {"tolerations", "nodeSelector", "imagePullSecrets", "serviceAccountName", "schedulerName"}) {
+    if (const Json* own = find(vm, std::string("/spec/") + key)) pod[key] = *own;
+  }
+  if (!settings.scheduler.empty() && !pod.contains("schedulerName")) pod["schedulerName"] = settings.scheduler;
+  if (Json affinity = affinity_to(spec.node, vm); !affinity.empty()) pod["affinity"] = std::move(affinity);
   return pod;
 }
 
-const Json* container_state(const Json& pod) {
-  const Json::json_pointer at("/status/containerStatuses");
-  if (!pod.contains(at) || !pod.at(at).is_array()) return nullptr;
-  for (const Json& status : pod.at(at)) {
-    if (text_at(status, "/name") == runner_container) return &status;
-  }
-  return nullptr;
-}
-
-// How the container ended, in words.
-std::string end_of(const Json& pod, const Json* container) {
-  if (container == nullptr || !container->contains(Json::json_pointer("/state/terminated"))) {
-    const std::string reason = text_at(pod, "/status/reason"), message = text_at(pod, "/status/message");
-    if (reason.empty() && message.empty()) return "its pod ended without a word";
-    return reason + (reason.empty() || message.empty() ? "" : ": ") + message;
-  }
-  const Json& end = container->at(Json::json_pointer("/state/terminated"));
-  const auto code = end.find("exitCode");
-  std::string text = code != end.end() && code->is_number_integer() ? "exit code " + std::to_string(code->get<int>()) : "ended";
-  if (const std::string reason = text_at(end, "/reason"); !reason.empty() && reason != "Error") text += " (" + reason + ")";
-  if (const std::string message = text_at(end, "/message"); !message.empty()) text += ": " + message.substr(0, 500);
-  return text;
-}
-
-// Said by the runner itself, if it came to that.
-std::optional<RunnerStatus> farewell_of(const Json* container) {
-  if (container == nullptr) return std::nullopt;
-  auto said = wire::decode_runner_status(text_at(*container, "/state/terminated/message"));
-  const bool is_end = said && (said->phase == RunnerPhase::succeeded || said->phase == RunnerPhase::failed);
-  return is_end ? std::optional(std::move(*said)) : std::nullopt;
-}
-
-RunnerStatus status_of(const Json& pod, const std::string& port) {
-  RunnerStatus status;
-  const Json* container = container_state(pod);
-  const std::string phase = text_at(pod, "/status/phase"), ip = text_at(pod, "/status/podIP");
-  status.started = wire::parse_rfc3339(text_at(pod, "/status/startTime")).value_or(WallTime{});
-  if (phase == "Running") {
-    const bool ready = container != nullptr && container->contains("ready") && container->at("ready") == true;
-    status.phase = ready && !ip.empty() ? RunnerPhase::running : RunnerPhase::starting;
-    if (status.phase == RunnerPhase::running) {
-      status.endpoint = "https://" + (ip.find(':') == std::string::npos ? ip : "[" + ip + "]") + ":" + port;
-    }
-    return status;
-  }
-  if (phase != "Succeeded" && phase != "Failed") return status;
-  if (auto said = farewell_of(container)) return std::move(*said);
-  status.phase = phase == "Succeeded" ? RunnerPhase::succeeded : RunnerPhase::failed;
-  status.exit_reason = end_of(pod, container);
-  // A node that is lost may still run it, whatever the pod's phase says.
-  status.vm_ended = container != nullptr && container->contains(Json::json_pointer("/state/terminated"));
-  if (status.vm_ended) {
-    status.ended = wire::parse_rfc3339(text_at(*container, "/state/terminated/finishedAt")).value_or(WallTime{});
-  }
-  return status;
-}
-
-Json reduced_metadata(const Json& pod) {
-  Json metadata = Json::object();
-  for (const char* key : {"name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp"}) {
-    if (std::string value = text_at(pod, std::string("/metadata/") + key); !value.empty()) metadata[key] = std::move(value);
-  }
-  for (const char* key : {"labels", "annotations"}) {
-    const Json::json_pointer at(std::string("/metadata/") + key);
-    if (pod.contains(at) && pod.at(at).is_object()) metadata[key] = pod.at(at);
-  }
-  if (std::string uid = text_at(pod, "/metadata/ownerReferences/0/uid"); !uid.empty()) {
-    metadata["ownerReferences"] = Json::array({{{"uid", uid}}});
+Json metadata_of(const Object& runner, const RunnerSpec& spec, const Json& vm, const std::string& ns, const PodSettings& settings) {
+  Json labels = runner.labels, annotations = runner.annotations;
+  const auto take = [&vm](const char* from, Json& into) {
+    const Json* own = find(vm, std::string("/metadata/") + from);
+    if (own != nullptr && own->is_object()) into.merge_patch(*own);
+  };
+  take("labels", labels);
+  take("annotations", annotations);
+  annotations.erase("kubectl.kubernetes.io/last-applied-configuration");
+  labels[vm_name_label] = spec.vm;
+  labels[role_label] = to_string(spec.role);
+  annotations[runner_spec_annotation] = runner.spec;
+  annotations[port_annotation] = std::to_string(settings.port);
+  Json metadata = {{"name", runner.name}, {"namespace", ns}, {"labels", labels}, {"annotations", annotations}};
+  const std::string owner = runner.owner_uid.empty() ? spec.vm_uid : runner.owner_uid;
+  if (!owner.empty()) {
+    metadata["ownerReferences"] = Json::array({{{"apiVersion", "vm.neon.tech/v1"}, {"kind", "VirtualMachine"}, {"name", spec.vm},
+                                                {"uid", owner}, {"controller", true}, {"blockOwnerDeletion", true}}});
   }
   return metadata;
 }
 
 }  // namespace
 
-Result<std::string> encode_runner_pod(const Object& runner, const std::string& ns, const PodSettings& settings) {
+Result<std::string> encode_runner_pod(const Object& runner, std::string_view vm_text, const std::string& ns, const PodSettings& settings) {
+  const std::string place = "runner \"" + runner.name + "\": ";
   if (Status named = check_name(runner.name); !named) return named.error();
   auto spec = wire::decode_runner_spec(runner.spec);
-  if (!spec) return Error{Code::invalid_argument, "runner \"" + runner.name + "\": spec: " + spec.error().message};
+  if (!spec) return Error{Code::invalid_argument, place + "spec: " + spec.error().message};
   auto machine = wire::decode_machine_spec(spec->machine);
-  if (!machine) return Error{Code::invalid_argument, "runner \"" + runner.name + "\": spec.machine: " + machine.error().message};
+  if (!machine) return Error{Code::invalid_argument, place + "spec.machine: " + machine.error().message};
   if (settings.image.empty()) {
     return Error{Code::failed_precondition, "orchestrator \"k8s\": runnerImage is not set, and a runner is a pod of that image"};
   }
-  Json labels = runner.labels, annotations = runner.annotations;
-  labels[vm_name_label] = spec->vm;
-  labels[role_label] = to_string(spec->role);
-  annotations[runner_spec_annotation] = runner.spec;
-  annotations[port_annotation] = std::to_string(settings.port);
-  Json metadata = {{"name", runner.name}, {"namespace", ns}, {"labels", labels}, {"annotations", annotations}};
-  const std::string owner = runner.owner_uid.empty() ? spec->vm_uid : runner.owner_uid;
-  if (!owner.empty()) {
-    metadata["ownerReferences"] = Json::array({{{"apiVersion", "vm.neon.tech/v1"}, {"kind", "VirtualMachine"}, {"name", spec->vm},
-                                                {"uid", owner}, {"controller", true}, {"blockOwnerDeletion", true}}});
-  }
-  return dump({{"apiVersion", "v1"}, {"kind", "Pod"}, {"metadata", metadata}, {"spec", pod_spec(runner, *spec, *machine, settings)}});
-}
-
-Result<Object> runner_object(std::string_view text) {
-  const Json pod = Json::parse(text, nullptr, false);
-  if (!pod.is_object()) return Error{Code::invalid_argument, "is not an object"};
-  auto object = wire::decode_object(
-      dump({{"apiVersion", "neonvm.dev/v1"}, {"kind", "Runner"}, {"metadata", reduced_metadata(pod)}}));
-  if (!object) return object;
-  const auto spec = object->annotations.find(runner_spec_annotation);
-  if (spec == object->annotations.end()) {
-    return Error{Code::invalid_argument, std::string("has no annotation ") + runner_spec_annotation};
-  }
-  if (auto good = wire::decode_runner_spec(spec->second); !good) {
-    return good.error().at(std::string("annotation ") + runner_spec_annotation);
-  }
-  object->spec = spec->second;
-  object->status = wire::encode(status_of(pod, object->annotations[port_annotation]));
-  for (const char* key : {runner_spec_annotation, port_annotation}) object->annotations.erase(key);
-  for (const char* key : {vm_name_label, role_label}) object->labels.erase(key);
-  return object;
+  const Json vm = Json::parse(vm_text, nullptr, false);
+  if (!vm.is_object()) return Error{Code::data_loss, place + "its VirtualMachine is not an object"};
+  if (const std::string uid = text_at(vm, "/metadata/uid"); !spec->vm_uid.empty() && uid != spec->vm_uid)
+    return Error{Code::failed_precondition, place + "another VM has the name " + spec->vm + " now"};
+  if (spec->attach_only) return Error{Code::failed_precondition, place + "a pod's QEMU ends with the pod; there is nothing to take hold of"};
+  // Of its own: by the run directory runners are told apart that hold one QEMU.
+  machine->run_dir = std::string(pod::run_folder) + "/" + runner.name;
+  machine->guest_socket = machine->run_dir + "/guest.sock";
+  machine->console_socket = machine->run_dir + "/console.sock";
+  spec->machine = wire::encode(*machine);
+  Object placed = runner;
+  placed.spec = wire::encode(*spec);
+  return dump({{"apiVersion", "v1"}, {"kind", "Pod"}, {"metadata", metadata_of(placed, *spec, vm, ns, settings)},
+               {"spec", pod_spec(placed, *spec, *machine, vm, settings)}});
 }
 
 }  // namespace neonvm::k8s

@@ -37,16 +37,18 @@ Result<Settings> read_settings(const std::map<std::string, std::string>& options
   const std::map<std::string, std::string*> known{{"kubeconfig", &settings.kubeconfig},
                                                   {"context", &settings.context},
                                                   {"namespace", &settings.ns},
+                                                  {"systemNamespace", &settings.pod.own_namespace},
                                                   {"runnerImage", &settings.pod.image},
+                                                  {"kvmResource", &settings.pod.kvm_resource},
                                                   {"schedulerName", &settings.pod.scheduler}};
   for (const auto& [name, text] : *all) {
     const auto into = known.find(name);
     if (into == known.end()) {
-      return bad("\"" + name + "\"", "is not a setting; there are kubeconfig, context, namespace, runnerImage, schedulerName");
+      return bad("\"" + name + "\"", "is not a setting; there are kubeconfig, context, namespace, systemNamespace, runnerImage, kvmResource, schedulerName");
     }
     *into->second = text;
   }
-  if (!settings.ns.empty()) {
+  if (!settings.ns.empty() && settings.ns != all_namespaces) {
     if (Status named = check_name(settings.ns); !named) return bad("namespace", named.error().message);
   }
   return settings;

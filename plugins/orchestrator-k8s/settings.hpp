@@ -3,8 +3,10 @@
 // One setting "json" with an object, or the object's members as settings of their own:
 //   kubeconfig     file; empty: $KUBECONFIG, ~/.kube/config, and in a pod its service account
 //   context        of the kubeconfig; empty: its current-context
-//   namespace      of everything but nodes; empty: the context's, "default"
+//   namespace      of everything but nodes; empty: the context's, "default"; "*": all, objects are then called NAMESPACE/NAME
+//   systemNamespace  where neonvm itself lives, with the authority of its runners; "neonvm-system"
 //   runnerImage    image of runner pods; needed only to start runners
+//   kvmResource    extended resource that gives a pod /dev/kvm ("neonvm/kvm"); empty: none is asked for
 //   schedulerName  of runner pods; empty: the cluster's default
 // Failure: an unknown name or a value that makes no sense is invalid_argument and named.
 #pragma once
@@ -17,6 +19,8 @@
 #include "plugins/orchestrator-k8s/runner_pod.hpp"
 
 namespace neonvm::k8s {
+
+constexpr const char* all_namespaces = "*";
 
 struct Settings {
   std::string kubeconfig, context, ns;

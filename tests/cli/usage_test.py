@@ -148,8 +148,8 @@ class Homes(ProgramTest):
         file = self.write("secret.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: db}\nstringData: {password: x}\n")
         self.refused(1, "the cluster's own", "--orchestrator", "k8s", "apply", "-f", file)
         self.refused(1, "a cluster keeps its own", "--orchestrator", "k8s", "secret", "set", "db", file)
-        for part in ("serve", "controller", "scheduler", "agent"):
-            self.refused(1, "pods cannot run VMs yet", "--orchestrator", "k8s", part)
+        for part in ("serve", "controller"):
+            self.refused(2, "kubernetes.runner_image is not set", "--orchestrator", "k8s", part)
         self.assertIn("secret db created", self.out("apply", "-f", file))
 
 

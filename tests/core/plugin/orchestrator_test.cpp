@@ -38,6 +38,11 @@ TEST_CASE("orchestrator tunnel: reading") {
   CHECK(last_call() == "get 1 a @77");
   CHECK(wire::encode_object(*one) == wire::encode_object(sample_object("a")));
   CHECK(door->vm_directory("web") == "/vms/web");
+  const auto access = door->runner_access("web", deadline);
+  CHECK(last_call() == "runner_access web @77");
+  REQUIRE(access);
+  CHECK(*door->webhook_authority(deadline) == Authority{"-----BEGIN", "a key"});
+  CHECK(*access == RunnerAccess{"-----BEGIN", "web.vm", "s3cret\n\"x"});
 }
 
 TEST_CASE("orchestrator tunnel: objects cross whole") {

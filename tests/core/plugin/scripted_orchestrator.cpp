@@ -96,6 +96,12 @@ class ScriptedOrchestrator final : public Orchestrator {
     if (script().throws) throw std::runtime_error("boom");
     return "/vms/" + vm;
   }
+  Result<Authority> webhook_authority(Deadline d) override {
+    return script().answer(Authority{"-----BEGIN", "a key"}, "webhook_authority", d);
+  }
+  Result<RunnerAccess> runner_access(const std::string& vm, Deadline d) override {
+    return script().answer(RunnerAccess{"-----BEGIN", vm + ".vm", "s3cret\n\"x"}, "runner_access " + vm, d);
+  }
 
  private:
   static Result<Object> write(const std::string& how, const Object& object, Deadline d) {

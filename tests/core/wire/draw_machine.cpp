@@ -9,7 +9,7 @@ MigrationProgress progress() {
 
 MachineDisk disk() { return {text(), text(), text(), coin(), coin(), text(), size()}; }
 
-MachineNetwork network() { return {one_of(NetworkKind::tap), text(), text(), list(port), coin()}; }
+MachineNetwork network() { return {one_of(NetworkKind::tap), text(), text(), list(port), coin(), text()}; }
 
 GuestMount mount() {
   return {one_of(MountKind::files), text(), text(), text(), coin(), coin(), coin(), coin(), coin(), size()};

@@ -68,6 +68,7 @@ inline std::shared_ptr<K8sOrchestrator> open_door(const std::string& ns, Access 
   access.ns = ns;
   PodSettings pod;
   pod.image = "neonvm/runner:test";
+  pod.own_namespace = ns;
   auto door = K8sOrchestrator::open(std::move(access), pod, [](const std::string&) {});
   INFO((door ? "" : door.error().message));
   REQUIRE(door.ok());

@@ -171,24 +171,37 @@ TEST_CASE("a runner is a pod, as its kubelet says it is") {
   const auto door = open_door(ns);
   const auto client = *ApiClient::open(server_access());
   const Deadline deadline = in_time();
-  auto started = door->start_runner(runner_object("web-1", "web"), deadline);
+  CHECK(door->runner_access("web", deadline).error().code == Code::not_found);
+  Object wish = runner_object("web-1", "web");
+  CHECK(door->start_runner(wish, deadline).error().code == Code::not_found);  // of a VM that is not there
+  wish.owner_uid = door->create(vm_object("web"), deadline)->uid;
+  auto spec = *wire::decode_runner_spec(wish.spec);
+  spec.vm_uid = wish.owner_uid;
+  wish.spec = wire::encode(spec);
+  auto started = door->start_runner(wish, deadline);
   // The namespace's service account comes some moments after it.
   while (!started && started.error().code == Code::permission_denied && std::chrono::steady_clock::now() < deadline) {
-    started = door->start_runner(runner_object("web-1", "web"), deadline);
+    started = door->start_runner(wish, deadline);
   }
   INFO((started ? "" : started.error().message));
   REQUIRE(started.ok());
-  CHECK(started->labels == runner_object("web-1", "web").labels);
-  CHECK(started->owner_uid == "uid-of-web");
+  CHECK(started->labels == wish.labels);
+  CHECK(started->owner_uid == wish.owner_uid);
   CHECK(wire::decode_runner_spec(started->spec)->vm == "web");
-  CHECK(door->start_runner(runner_object("web-1", "web"), deadline).error().code == Code::already_exists);
+  CHECK(door->start_runner(wish, deadline).error().code == Code::already_exists);
+    const auto access = door->runner_access("web", deadline);
+  REQUIRE(access.ok());
+  CHECK(access->token.size() == 64);
+  CHECK(access->server_name == wish.owner_uid + ".runner.neonvm.dev");
+  CHECK(runtime::read_certificate(access->authority)->authority);
   const auto say = [&](const std::string& status) {
     must_call(*client, {"play kubelet", "PATCH", "/api/v1/namespaces/" + ns + "/pods/web-1/status", "{\"status\":" + status + "}",
                         "application/merge-patch+json"});
     return *wire::decode_runner_status(door->get(Kind::runner, "web-1", deadline)->status);
   };
   const std::string container = R"("name":"neonvm-runner","image":"i","imageID":"","restartCount":0)";
-  const auto running = say(R"({"phase":"Running","podIP":"10.1.2.3","containerStatuses":[{)" + container + R"(,"ready":true}]})");
+  const auto running = say(R"({"phase":"Running","podIP":"10.1.2.3","containerStatuses":[{)" + container +
+                             R"(,"ready":true,"state":{"running":{}}}]})");
   CHECK(running.phase == RunnerPhase::running);
   CHECK(running.endpoint == "https://10.1.2.3:25183");
   const auto failed = say(R"({"phase":"Failed","containerStatuses":[{)" + container +

@@ -1,0 +1,53 @@
+// Leadership: one of several equal processes works, by a lease at the orchestrator; the others wait for it.
+//
+// Used by `neonvm serve` and its parts where a control plane may have replicas. Loop thread only; calls block on workers.
+// A leader that could not renew in time stops before the lease runs out, whatever the reason: somebody else may lead from then on.
+// Take-over after a crash: at most ttl + retry; after an orderly end, at most retry. Failure: an orchestrator that does not answer
+// is asked again; every reason is logged once.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/ports/orchestrator.hpp"
+#include "core/runtime/loop.hpp"
+
+namespace neonvm::daemon {
+
+struct LeadershipSettings {
+  std::string lease;                                     // its name
+  std::string holder;                                    // unlike any other process's
+  Duration ttl = std::chrono::seconds(3);                // whole seconds: that is what Kubernetes' Leases count in
+  Duration renew = std::chrono::milliseconds(700);
+  Duration retry = std::chrono::milliseconds(700);       // leases tell nobody when they run out
+};
+
+class Leadership {
+ public:
+  // gained: from now on; lost: stop at once. Each at most once. The orchestrator outlives the loop's workers.
+  Leadership(runtime::Loop& loop, Orchestrator& orchestrator, LeadershipSettings settings, std::function<void()> gained,
+             std::function<void()> lost);
+  ~Leadership();
+
+  void start();
+  // Gives the lease up, so that another takes over at once. Blocks for at most a second; nothing is called any more.
+  void resign();
+  [[nodiscard]] bool leads() const { return leads_; }
+
+ private:
+  void ask();
+  void answered(const Result<bool>& held, Instant asked);
+  void lose(const std::string& why);
+
+  runtime::Loop& loop_;
+  Orchestrator& orchestrator_;
+  const LeadershipSettings settings_;
+  std::function<void()> gained_, lost_;
+  bool leads_ = false, over_ = false, told_ = false;
+  Instant renewed_{};                                    // when the last renewal that held was sent
+  runtime::Timer next_, expiry_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace neonvm::daemon

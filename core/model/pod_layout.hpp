@@ -1,0 +1,23 @@
+// pod_layout: where a runner finds its things in a pod. What makes pods and what plans machines for them both need it.
+#pragma once
+
+namespace neonvm::pod {
+
+constexpr const char* spec_file = "/neonvm/spec/runner.json";
+constexpr const char* run_folder = "/neonvm/run";               // run directories, in memory
+constexpr const char* home = "/neonvm/run/home";                // of the program: nothing of worth
+constexpr const char* disks = "/neonvm/disks";                  // the VM's own; they go with the pod
+constexpr const char* access = "/neonvm/access";                // tls.crt, tls.key, ca.crt, token
+constexpr const char* secrets = "/neonvm/secrets";              // a folder each
+constexpr const char* config_maps = "/neonvm/configmaps";
+constexpr const char* door_folder = "/neonvm/image";            // the image door and its socket
+constexpr const char* door_socket = "/neonvm/image/image.sock";
+constexpr const char* image_disk = "/disk.qcow2";               // in a VM's image: upstream's contract
+constexpr const char* farewell = "/dev/termination-log";
+constexpr const char* kernel = "/usr/share/neonvm/guest/vmlinuz";  // of the runner's image
+constexpr const char* initrd = "/usr/share/neonvm/guest/initrd";
+constexpr const char* image_door = "/usr/bin/neonvm-image-door";
+constexpr unsigned user = 10020;                                // of all that runs in it
+constexpr unsigned short runner_port = 25183, migration_port = 20187;  // upstream's
+
+}  // namespace neonvm::pod

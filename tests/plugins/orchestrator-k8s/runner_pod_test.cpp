@@ -1,0 +1,177 @@
+// What a runner's pod looks like, and what is read back from it.
+#include "core/wire/model_json.hpp"
+#include "plugins/orchestrator-k8s/json_text.hpp"
+#include "plugins/orchestrator-k8s/object_json.hpp"
+#include "plugins/orchestrator-k8s/runner_pod.hpp"
+#include "tests/support/catch.hpp"
+
+namespace neonvm::k8s {
+namespace {
+
+using Pointer = Json::json_pointer;
+
+Object runner(const std::string& backing = "vm-web:1") {
+  MachineSpec machine;
+  machine.name = "web";
+  machine.online_cpus = 2;
+  machine.base_memory = Bytes{512 * mib};
+  machine.pluggable_memory = Bytes{512 * mib};
+  MachineDisk root;
+  root.id = "root";
+  root.path = std::string(pod::disks) + "/root.qcow2";
+  root.format = "qcow2";
+  root.backing = backing;
+  machine.disks.push_back(root);
+  machine.files.push_back({"settings", std::string(pod::config_maps) + "/web-settings", false, true, true, 0644, {}});
+  machine.files.push_back({"key", std::string(pod::secrets) + "/web-key", true, false, true, 0400, {}});
+  RunnerSpec spec;
+  spec.vm = "web";
+  spec.vm_uid = "u-1";
+  spec.node = "node1";
+  spec.machine = wire::encode(machine);
+  Object object;
+  object.kind = Kind::runner;
+  object.name = "web-x7";
+  object.owner_uid = "u-1";
+  object.spec = wire::encode(spec);
+  return object;
+}
+
+PodSettings settings() {
+  PodSettings all;
+  all.image = "neonvm-runner:1";
+  return all;
+}
+
+Json pod_for(const std::string& vm_spec, const Object& object = runner()) {
+  const auto text = encode_runner_pod(object, R"({"metadata":{"name":"web","uid":"u-1","labels":{"team":"db"},"annotations":{"a":"b",
+    "kubectl.kubernetes.io/last-applied-configuration":"{}"}},"spec":)" + vm_spec + "}", "prod", settings());
+  INFO((text ? "" : text.error().message));
+  REQUIRE(text.ok());
+  return Json::parse(*text);
+}
+
+TEST_CASE("runner pod: nobody in it is root, and nothing is asked of the API server") {
+  const Json pod = pod_for("{}");
+  CHECK(pod.at(Pointer("/spec/securityContext/runAsNonRoot")) == true);
+  CHECK(pod.at(Pointer("/spec/automountServiceAccountToken")) == false);
+  REQUIRE(pod["spec"]["containers"].size() == 2);
+  for (const Json& container : pod["spec"]["containers"]) {
+    CHECK(container.at(Pointer("/securityContext/allowPrivilegeEscalation")) == false);
+    CHECK(container.at(Pointer("/securityContext/capabilities/drop/0")) == "ALL");
+    CHECK(container.at(Pointer("/securityContext/readOnlyRootFilesystem")) == true);
+  }
+  CHECK(pod["spec"]["restartPolicy"] == "Never");
+}
+
+TEST_CASE("runner pod: requests are what the guest begins with, and more for QEMU; what the VM says goes before") {
+  const Json usual = pod_for("{}").at(Pointer("/spec/containers/1/resources"));
+  CHECK(usual["requests"]["cpu"] == "2");
+  CHECK(usual["requests"]["memory"] == std::to_string((512 + 160 + 8) * mib));
+  CHECK(usual["limits"]["memory"] == std::to_string((1024 + 160 + 16) * mib));
+  const Json own = pod_for(R"({"podResources":{"requests":{"cpu":"250m"},"limits":{"cpu":"3"}}})").at(Pointer("/spec/containers/1/resources"));
+  CHECK(own["requests"]["cpu"] == "250m");
+  CHECK(own["requests"]["memory"] == usual["requests"]["memory"]);
+  CHECK(own["limits"]["cpu"] == "3");
+}
+
+TEST_CASE("runner pod: the VM's image only holds its disk open") {
+  const Json pod = pod_for(R"({"guest":{"rootDisk":{"image":"vm-web:1","imagePullPolicy":"Always"}}})");
+  const Json& image = pod["spec"]["containers"][0];
+  CHECK(image["image"] == "vm-web:1");
+  CHECK(image["imagePullPolicy"] == "Always");
+  CHECK(image["command"] == Json({"/neonvm/image/door", pod::door_socket, "/disk.qcow2"}));
+  CHECK(pod["spec"]["initContainers"][0]["image"] == "neonvm-runner:1");
+  const Json without = pod_for("{}", runner(""));
+  CHECK(without["spec"]["containers"].size() == 1);
+  CHECK_FALSE(without["spec"].contains("initContainers"));
+}
+
+TEST_CASE("runner pod: its node is added to each alternative of the VM's own affinity") {
+  const Json own = pod_for(R"({"affinity":{"podAntiAffinity":{"x":1},"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":
+    {"nodeSelectorTerms":[{"matchExpressions":[{"key":"disk","operator":"In","values":["ssd"]}]},{"matchExpressions":[]}]}}}})");
+  const Json& affinity = own["spec"]["affinity"];
+  CHECK(affinity["podAntiAffinity"]["x"] == 1);
+  const Json& terms = affinity.at(Pointer("/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms"));
+  REQUIRE(terms.size() == 2);
+  for (const Json& term : terms) CHECK(term.at(Pointer("/matchFields/0/values/0")) == "node1");
+  CHECK(terms[0].at(Pointer("/matchExpressions/0/values/0")) == "ssd");
+  CHECK(pod_for("{}").at(Pointer("/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms")).size() == 1);
+}
+
+TEST_CASE("runner pod: files come as volumes, labels and annotations from the VM") {
+  const Json pod = pod_for(R"({"tolerations":[{"operator":"Exists"}],"serviceAccountName":"runner"})");
+  const std::string text = pod["spec"]["volumes"].dump();
+  CHECK_THAT(text, Catch::Contains(R"("configMap":{"name":"web-settings","optional":true})"));
+  CHECK_THAT(text, Catch::Contains(R"("secret":{"optional":false,"secretName":"web-key"})"));
+  CHECK_THAT(text, Catch::Contains(R"("secretName":"runner-neonvm-web")"));
+  CHECK(pod["metadata"]["labels"]["team"] == "db");
+  CHECK(pod["metadata"]["annotations"]["a"] == "b");
+  CHECK_FALSE(pod["metadata"]["annotations"].contains("kubectl.kubernetes.io/last-applied-configuration"));
+  CHECK(pod["spec"]["tolerations"].size() == 1);
+  CHECK(pod["spec"]["serviceAccountName"] == "runner");
+}
+
+TEST_CASE("runner pod: what cannot be a pod is refused") {
+  const auto refusal = [](const Object& object, const std::string& vm) { return encode_runner_pod(object, vm, "prod", settings()).error(); };
+  CHECK(refusal(runner(), R"({"metadata":{"uid":"u-2"}})").code == Code::failed_precondition);
+  CHECK(refusal(runner(), "[]").code == Code::data_loss);
+  Object successor = runner();
+  auto spec = *wire::decode_runner_spec(successor.spec);
+  spec.attach_only = true;
+  successor.spec = wire::encode(spec);
+  CHECK_THAT(refusal(successor, R"({"metadata":{"uid":"u-1"}})").message, Catch::Contains("ends with the pod"));
+  CHECK(encode_runner_pod(runner(), R"({"metadata":{"uid":"u-1"}})", "prod", {}).error().code == Code::failed_precondition);
+}
+
+RunnerStatus status_for(const std::string& status) {
+  Json pod = pod_for("{}");
+  pod["status"] = Json::parse(status);
+  const auto object = runner_object(pod.dump());
+  INFO((object ? "" : object.error().message));
+  REQUIRE(object.ok());
+  return *wire::decode_runner_status(object->status);
+}
+
+TEST_CASE("runner pod: one that has ended and is being deleted is gone, whatever its kubelet still does") {
+  const auto seen = [](const std::string& deletion, const std::string& state) {
+    Json pod = pod_for("{}");
+    pod["metadata"]["uid"] = "u-9";
+    pod["metadata"]["resourceVersion"] = "7";
+    if (!deletion.empty()) pod["metadata"]["deletionTimestamp"] = deletion;
+    pod["status"] = {{"phase", "Running"}, {"containerStatuses", Json::array({{{"name", runner_container}, {"state", Json::parse(state)}}})}};
+    const auto event = decode_event(Kind::runner, Json{{"type", "MODIFIED"}, {"object", pod}}.dump());
+    REQUIRE(event.ok());
+    const auto list = decode_list(Kind::runner, Json{{"metadata", {{"resourceVersion", "8"}}}, {"items", Json::array({pod})}}.dump());
+    REQUIRE(list.ok());
+    CHECK((event->type == EventType::deleted) == list->objects.empty());
+    return event->type;
+  };
+  const std::string ended = R"({"terminated":{"exitCode":0}})", runs = R"({"running":{}})";
+  CHECK(seen("2026-11-28T00:00:00Z", ended) == EventType::deleted);
+  CHECK(seen("2026-11-28T00:00:00Z", runs) == EventType::modified);
+  CHECK(seen("", ended) == EventType::modified);
+}
+
+TEST_CASE("runner pod: each pod is a machine of its own") {
+  const auto object = runner_object(pod_for("{}").dump());
+  REQUIRE(object.ok());
+  CHECK(wire::decode_machine_spec(wire::decode_runner_spec(object->spec)->machine)->run_dir == "/neonvm/run/web-x7");
+}
+
+TEST_CASE("runner pod: its end is the runner's container's, whatever the other still does") {
+  const auto over = status_for(R"({"phase":"Running","podIP":"10.0.0.1","containerStatuses":[{"name":"vm-image","state":{"running":{}}},
+    {"name":"neonvm-runner","state":{"terminated":{"exitCode":1,"reason":"Error","message":"no disk"}}}]})");
+  CHECK(over.phase == RunnerPhase::failed);
+  CHECK(over.vm_ended);
+  CHECK_THAT(over.exit_reason, Catch::Contains("no disk"));
+  const auto lost = status_for(R"({"phase":"Failed","reason":"NodeLost","containerStatuses":[{"name":"neonvm-runner","state":{"running":{}}}]})");
+  CHECK(lost.phase == RunnerPhase::failed);
+  CHECK_FALSE(lost.vm_ended);
+  const auto turned_away = status_for(R"({"phase":"Failed","reason":"OutOfcpu","message":"node has no room"})");
+  CHECK(turned_away.vm_ended);
+  CHECK(turned_away.exit_reason == "OutOfcpu: node has no room");
+}
+
+}  // namespace
+}  // namespace neonvm::k8s
