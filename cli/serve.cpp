@@ -43,6 +43,8 @@ std::set<std::string> with_namespaces(const std::vector<std::string>& names) {
   return found;
 }
 
+// Calls of a store on this disk are over at once; those of a server elsewhere are waited for, by a thread each.
+constexpr unsigned desk_workers = 4, waiting_workers = 16;
 constexpr int lost_the_lead = 75;  // of the loop, never of the process
 
 // Unlike any other process's, and telling people which it is.
@@ -236,7 +238,7 @@ class ControlPlane {
   const ServeOptions options_;
   std::unique_ptr<Orchestrator> orchestrator_;
   runtime::MetricsRegistry metrics_;
-  runtime::Loop loop_;
+  runtime::Loop loop_{context_.remote_control_plane() ? waiting_workers : desk_workers};
   std::unique_ptr<daemon::World> world_;
   std::unique_ptr<daemon::Scheduler> scheduler_;
   std::unique_ptr<daemon::SchedulerClient> client_;

@@ -44,8 +44,8 @@ void VmKeeper::do_life(const PassPtr& pass, const decide::LifecycleDecision& dec
 // Before anything irreversible the store itself is asked: a runner that the watch has not shown yet may have the VM.
 void VmKeeper::if_world_agrees(const PassPtr& pass, std::function<void()> go_on) {
   tools_.loop.off_loop(
-      [&orchestrator = tools_.orchestrator, limit = tools_.settings.call_limit] {
-        return orchestrator.list(Kind::runner, call_deadline(limit));
+      [&orchestrator = tools_.orchestrator, vm = name_, limit = tools_.settings.call_limit] {
+        return orchestrator.list_runners(vm, call_deadline(limit));
       },
       [this, weak = std::weak_ptr(alive_), pass, go_on = std::move(go_on)](const Result<std::vector<Object>>& stored) {
         if (weak.expired()) return;

@@ -371,6 +371,8 @@ typedef struct neonvm_orchestrator_table {
   int32_t (*runner_access)(void* plugin, neonvm_text vm, int64_t deadline, const neonvm_sink* access, neonvm_error* error);
   /* Authority. */
   int32_t (*webhook_authority)(void* plugin, int64_t deadline, const neonvm_sink* authority, neonvm_error* error);
+  /* `each`: a Runner of that VM, or more; without this call all are listed. */
+  int32_t (*list_runners)(void* plugin, neonvm_text vm, int64_t deadline, const neonvm_sink* each, neonvm_error* error);
 } neonvm_orchestrator_table;
 
 #ifdef __cplusplus

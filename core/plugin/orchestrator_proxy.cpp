@@ -32,6 +32,19 @@ Result<Object> decode_one(Kept& kept, const Opened& opened) {
   return object;
 }
 
+Result<std::vector<Object>> decode_all(Kept& kept, const Opened& opened) {
+  const auto all = kept.all(opened.place());
+  if (!all) return all.error();
+  std::vector<Object> objects;
+  objects.reserve(all->size());
+  for (const std::string& json : *all) {
+    auto object = wire::decode_object(json);
+    if (!object) return object.error().at(opened.place());
+    objects.push_back(std::move(*object));
+  }
+  return objects;
+}
+
 }  // namespace
 
 Result<std::vector<Object>> OrchestratorProxy::list(Kind kind, Deadline deadline) {
@@ -39,17 +52,16 @@ Result<std::vector<Object>> OrchestratorProxy::list(Kind kind, Deadline deadline
   const Status status = opened_->call([&](neonvm_error* error) {
     return table().list(opened_->handle(), to_number(kind), to_ns(deadline), kept.sink(), error);
   });
-  if (!status) return status.error();
-  const auto all = kept.all(opened_->place());
-  if (!all) return all.error();
-  std::vector<Object> objects;
-  objects.reserve(all->size());
-  for (const std::string& json : *all) {
-    auto object = wire::decode_object(json);
-    if (!object) return object.error().at(opened_->place());
-    objects.push_back(std::move(*object));
-  }
-  return objects;
+  return status ? decode_all(kept, *opened_) : status.error();
+}
+
+Result<std::vector<Object>> OrchestratorProxy::list_runners(const std::string& vm_name, Deadline deadline) {
+  if (!has(table(), &Table::list_runners)) return list(Kind::runner, deadline);
+  Kept kept;
+  const Status status = opened_->call([&](neonvm_error* error) {
+    return table().list_runners(opened_->handle(), to_text(vm_name), to_ns(deadline), kept.sink(), error);
+  });
+  return status ? decode_all(kept, *opened_) : status.error();
 }
 
 Result<Object> OrchestratorProxy::get(Kind kind, const std::string& name, Deadline deadline) {

@@ -16,6 +16,7 @@ class OrchestratorProxy final : public Orchestrator {
   explicit OrchestratorProxy(std::shared_ptr<Opened> opened) : opened_(std::move(opened)) {}
 
   Result<std::vector<Object>> list(Kind kind, Deadline deadline) override;
+  Result<std::vector<Object>> list_runners(const std::string& vm_name, Deadline deadline) override;
   Result<Object> get(Kind kind, const std::string& name, Deadline deadline) override;
   Result<Object> create(const Object& object, Deadline deadline) override;
   Result<Object> update(const Object& object, Deadline deadline) override;

@@ -43,6 +43,15 @@ std::int32_t list(void* p, std::int32_t kind, std::int64_t deadline, const neonv
   });
 }
 
+std::int32_t list_runners(void* p, neonvm_text vm, std::int64_t deadline, const neonvm_sink* sink, neonvm_error* error) noexcept {
+  return guarded(error, [&]() -> Status {
+    const auto objects = on(p).list_runners(owned(vm), from_ns(deadline));
+    if (!objects) return objects.error();
+    for (const Object& object : *objects) give(sink, object);
+    return {};
+  });
+}
+
 std::int32_t get(void* p, std::int32_t kind, neonvm_text name, std::int64_t deadline, const neonvm_sink* sink,
                  neonvm_error* error) noexcept {
   return guarded(error, [&]() -> Status {
@@ -168,7 +177,7 @@ constexpr neonvm_orchestrator_table orchestrator_table = {
     list, get, store<&Orchestrator::create>, store<&Orchestrator::update>, store<&Orchestrator::update_status>, remove,
     watch, watch_next, watch_wake, watch_close, store<&Orchestrator::start_runner>, stop_runner, hold_lease,
     release_lease,
-    record, events, wait_events, vm_directory, runner_access, webhook_authority,
+    record, events, wait_events, vm_directory, runner_access, webhook_authority, list_runners,
 };
 
 }  // namespace

@@ -58,6 +58,16 @@ Result<std::vector<Object>> ClusterOrchestrator::list(Kind kind, Deadline deadli
   return all;
 }
 
+Result<std::vector<Object>> ClusterOrchestrator::list_runners(const std::string& vm_name, Deadline deadline) {
+  const auto parts = split_name(vm_name);
+  if (!parts) return parts.error();
+  auto all = door_of(parts->first).list_runners(parts->second, deadline);
+  if (all) {
+    for (Object& object : *all) object = qualified(std::move(object));
+  }
+  return all;
+}
+
 Result<std::unique_ptr<Watch>> ClusterOrchestrator::watch(Kind kind, Deadline deadline) {
   auto watch = whole_.watch(kind, deadline);
   if (!watch) return watch;

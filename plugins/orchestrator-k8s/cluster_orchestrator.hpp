@@ -19,6 +19,7 @@ class ClusterOrchestrator final : public Orchestrator {
   static Result<std::unique_ptr<ClusterOrchestrator>> open(Access access, PodSettings pod, std::function<void(const std::string&)> warn);
 
   Result<std::vector<Object>> list(Kind kind, Deadline deadline) override;
+  Result<std::vector<Object>> list_runners(const std::string& vm_name, Deadline deadline) override;
   Result<Object> get(Kind kind, const std::string& name, Deadline deadline) override;
   Result<Object> create(const Object& object, Deadline deadline) override;
   Result<Object> update(const Object& object, Deadline deadline) override;

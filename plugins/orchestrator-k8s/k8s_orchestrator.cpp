@@ -43,14 +43,20 @@ Result<std::unique_ptr<K8sOrchestrator>> K8sOrchestrator::open(Access access, Po
 
 std::string K8sOrchestrator::path(Kind kind, const std::string& name) const { return object_path(kind, ns_, name); }
 
-Result<std::vector<Object>> K8sOrchestrator::list(Kind kind, Deadline deadline) {
+Result<std::vector<Object>> K8sOrchestrator::list(Kind kind, Deadline deadline) { return list_where(kind, selector_of(kind), deadline); }
+
+Result<std::vector<Object>> K8sOrchestrator::list_runners(const std::string& vm_name, Deadline deadline) {
+  return list_where(Kind::runner, std::string(vm_name_label) + "=" + vm_name, deadline);
+}
+
+Result<std::vector<Object>> K8sOrchestrator::list_where(Kind kind, const std::string& selector, Deadline deadline) {
   std::vector<Object> all;
   std::string next;
   do {
     ApiRequest request;
     request.what = called("list", kind, "");
     request.target = collection_path(kind, ns_) + "?limit=500";
-    if (const std::string selector = selector_of(kind); !selector.empty()) request.target += "&labelSelector=" + url_encoded(selector);
+    if (!selector.empty()) request.target += "&labelSelector=" + url_encoded(selector);
     if (!next.empty()) request.target += "&continue=" + url_encoded(next);
     auto body = client_->call(request, deadline);
     if (!body) return body.error();

@@ -29,6 +29,7 @@ class K8sOrchestrator final : public Orchestrator {
                   std::function<void(const std::string&)> warn);
 
   Result<std::vector<Object>> list(Kind kind, Deadline deadline) override;
+  Result<std::vector<Object>> list_runners(const std::string& vm_name, Deadline deadline) override;
   Result<Object> get(Kind kind, const std::string& name, Deadline deadline) override;
   Result<Object> create(const Object& object, Deadline deadline) override;
   Result<Object> update(const Object& object, Deadline deadline) override;
@@ -47,6 +48,7 @@ class K8sOrchestrator final : public Orchestrator {
   Result<Authority> webhook_authority(Deadline deadline) override;
 
  private:
+  Result<std::vector<Object>> list_where(Kind kind, const std::string& selector, Deadline deadline);
   Result<Object> merge_and_put(const Object& object, Deadline deadline);
   Result<Object> write(const ApiRequest& request, Kind kind, Deadline deadline);
   Result<LeaseRecord> read_lease(const std::string& name, Deadline deadline);

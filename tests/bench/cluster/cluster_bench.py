@@ -21,9 +21,9 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../cluster"))
-from bench import vm  # noqa: E402
+from bench import node, programs, vm  # noqa: E402
 from bench.cluster import Cluster  # noqa: E402
-from bench.fixture import until  # noqa: E402
+from bench.fixture import SKIPPED, until  # noqa: E402
 
 VMS = "/apis/vm.neon.tech/v1/namespaces/default/virtualmachines"
 PODS = "/api/v1/namespaces/default/pods"
@@ -112,7 +112,7 @@ def many(options):
             try:
                 began = time.monotonic()
                 written = write_all(cluster, VMS, (machine(f"vm-{i}") for i in range(options.create)))
-                until(lambda: bound(cluster) >= options.create, "all are bound", 900)
+                until(lambda: bound(cluster) >= options.create, "all are bound", 300)
                 whole = time.monotonic() - began
                 show(f"{options.create} VMs, each with a bound pod", options.create / whole, "/s",
                      f"   (writing them alone {options.create / written:.0f} /s, as many bare pods {options.create / taken:.0f} /s)")
@@ -175,6 +175,13 @@ def main():
     words.add_argument("--idle-seconds", type=int, default=60)
     words.add_argument("--scale", type=int, default=15)
     options = words.parse_args()
+    try:
+        programs.find()
+        if options.scale:
+            node.check()
+    except programs.CannotRun as why:
+        print(f"skipped: {why}")
+        sys.exit(SKIPPED)
     if options.scale:
         scale(options)
     if options.create or options.idle:

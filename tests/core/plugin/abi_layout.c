@@ -166,7 +166,7 @@ SLOT(neonvm_hypervisor_table, cancel_migration, 19);
 SLOT(neonvm_hypervisor_table, add_forward, 20);
 SLOT(neonvm_hypervisor_table, remove_forward, 21);
 
-SIZE(neonvm_orchestrator_table, 168);
+SIZE(neonvm_orchestrator_table, 176);
 SLOT(neonvm_orchestrator_table, list, 1);
 SLOT(neonvm_orchestrator_table, get, 2);
 SLOT(neonvm_orchestrator_table, create, 3);
@@ -187,6 +187,7 @@ SLOT(neonvm_orchestrator_table, wait_events, 17);
 SLOT(neonvm_orchestrator_table, vm_directory, 18);
 SLOT(neonvm_orchestrator_table, runner_access, 19);
 SLOT(neonvm_orchestrator_table, webhook_authority, 20);
+SLOT(neonvm_orchestrator_table, list_runners, 21);
 
 _Static_assert(NEONVM_KIND_HYPERVISOR == 1 && NEONVM_KIND_ORCHESTRATOR == 2 && NEONVM_KIND_POLICY == 3, "kinds");
 _Static_assert(NEONVM_OBJECT_VIRTUAL_MACHINE == 0 && NEONVM_OBJECT_MIGRATION == 1 && NEONVM_OBJECT_NODE == 2 &&

@@ -34,6 +34,10 @@ TEST_CASE("orchestrator tunnel: reading") {
   REQUIRE(all->size() == 2);
   CHECK(wire::encode_object((*all)[0]) == wire::encode_object(sample_object("a")));
   CHECK(wire::encode_object((*all)[1]) == wire::encode_object(sample_object("b")));
+  const auto of_one = door->list_runners("web", deadline);
+  CHECK(last_call() == "list_runners web @77");
+  REQUIRE(of_one);
+  CHECK(of_one->size() == 1);
   const auto one = door->get(Kind::migration, "a", deadline);
   CHECK(last_call() == "get 1 a @77");
   CHECK(wire::encode_object(*one) == wire::encode_object(sample_object("a")));

@@ -56,6 +56,9 @@ class ScriptedOrchestrator final : public Orchestrator {
   ScriptedOrchestrator() { ++script().alive; }
   ~ScriptedOrchestrator() override { --script().alive; }
 
+  Result<std::vector<Object>> list_runners(const std::string& vm, Deadline d) override {
+    return script().answer(std::vector<Object>{sample_object("a")}, "list_runners " + vm, d);
+  }
   Result<std::vector<Object>> list(Kind kind, Deadline d) override {
     return script().answer(std::vector<Object>{sample_object("a"), sample_object("b")}, "list " + number_of(kind), d);
   }

@@ -119,6 +119,7 @@ TEST_CASE("slots: an older orchestrator works without the optional calls") {
   check_lacks((*orchestrator)->events(0, deadline), "orchestrator scripted has no events");
   check_lacks((*orchestrator)->wait_events(0, deadline), "orchestrator scripted has no wait_events");
   CHECK((*orchestrator)->vm_directory("web").empty());
+  CHECK((*orchestrator)->list_runners("web", deadline)->size() == 2);  // all that are listed
   CHECK((*orchestrator)->runner_access("web", deadline)->token.empty());
   check_lacks((*orchestrator)->webhook_authority(deadline), "orchestrator scripted has no webhook_authority");
 }

@@ -10,7 +10,7 @@ using namespace neonvm;
 using namespace neonvm::simulate;
 
 TEST_CASE("the first of an agenda is the earliest, of equals the lowest place") {
-  for (const std::size_t places : {1, 2, 3, 8, 50, 65}) {
+  for (const std::size_t places : {1U, 2U, 3U, 8U, 50U, 65U}) {
     INFO(places << " places");
     Agenda agenda(places);
     CHECK(agenda.empty());
