@@ -1,4 +1,6 @@
 // neonvm explain: why a VM has the size that it has.
+#include <unistd.h>
+
 #include <iostream>
 
 #include "cli/commands_host.hpp"
@@ -128,6 +130,10 @@ Result<int> follow(Context& context, const ExplainOptions& options) {
 Result<int> explain_vm(Context& context, const ExplainOptions& options) {
   if (auto vm = context.find(Kind::virtual_machine, options.name); !vm) return vm.error();
   if (auto serving = context.need_serve(); !serving) return serving.error();
+  if (context.remote_control_plane() && access(context.serve_socket().c_str(), F_OK) != 0) {
+    return Error{Code::unsupported, "why a VM has its size is known where the control plane runs, in the pod that leads: kubectl exec -n neonvm-system "
+                                    "POD -- neonvm --config /etc/neonvm/config.toml --home /run/neonvm/home explain NAMESPACE/VM"};
+  }
   if (options.follow) return follow(context, options);
   auto asked = ask(context, options.name, std::nullopt);
   if (!asked) return asked.error();

@@ -73,6 +73,10 @@ Result<int> show_logs(Context& context, const LogOptions& options) {
   auto object = context.find(Kind::virtual_machine, options.name);
   if (!object) return object.error();
   auto orchestrator = context.orchestrator();
+  if (context.remote_control_plane()) {
+    return Error{Code::unsupported, "what a VM in a pod has printed lies in that pod; from now on: neonvm console " + options.name +
+                                        ", and its runner's words: kubectl logs -l vm.neon.tech/name=" + short_name(options.name) + " -c neonvm-runner"};
+  }
   const std::string directory = (*orchestrator)->vm_directory(options.name);
   const std::string path = directory + (options.runner ? "/runner.log" : "/console.log");
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
