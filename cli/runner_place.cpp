@@ -158,7 +158,9 @@ Result<RunnerListening> runner_listening(const RunnerPlace& place, const Machine
 
 Status settle_in(const RunnerPlace& place, MachineSpec& machine, Deadline deadline) {
   if (Status made = make_private_folder(machine.run_dir); !made) return made;
-  for (MachineNetwork& network : machine.networks) network.forward_address = place.forward_address;
+  if (!place.forward_address.empty()) {
+    for (MachineNetwork& network : machine.networks) network.forward_address = place.forward_address;
+  }
   if (Status ready = prepare_migration(place, machine); !ready) return ready;
   if (!place.image_door.empty()) return fetch_image(place.image_door, machine, deadline);
   return {};

@@ -17,13 +17,12 @@ void Leadership::start() { ask(); }
 void Leadership::ask() {
   if (over_) return;
   const Instant asked = loop_.now();
-  loop_.off_loop(
-      [&orchestrator = orchestrator_, settings = settings_] {
-        return orchestrator.hold_lease(settings.lease, settings.holder, settings.ttl, std::chrono::steady_clock::now() + settings.ttl);
-      },
-      [this, weak = std::weak_ptr(alive_), asked](const Result<bool>& held) {
-        if (!weak.expired()) answered(held, asked);
-      });
+  caller_.add([this, weak = std::weak_ptr(alive_), &loop = loop_, &orchestrator = orchestrator_, settings = settings_, asked] {
+    auto held = orchestrator.hold_lease(settings.lease, settings.holder, settings.ttl, std::chrono::steady_clock::now() + settings.ttl);
+    loop.post([this, weak, held = std::move(held), asked] {
+      if (!weak.expired()) answered(held, asked);
+    });
+  });
 }
 
 void Leadership::answered(const Result<bool>& held, Instant asked) {

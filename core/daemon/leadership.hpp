@@ -1,6 +1,7 @@
 // Leadership: one of several equal processes works, by a lease at the orchestrator; the others wait for it.
 //
-// Used by `neonvm serve` and its parts where a control plane may have replicas. Loop thread only; calls block on workers.
+// Used by `neonvm serve` and its parts where a control plane may have replicas. Loop thread only; calls block on a thread of their
+// own: behind a thousand VMs' calls in the loop's queue a lease would run out.
 // A leader that could not renew in time stops before the lease runs out, whatever the reason: somebody else may lead from then on.
 // Take-over after a crash: at most ttl + retry; after an orderly end, at most retry. Failure: an orchestrator that does not answer
 // is asked again; every reason is logged once.
@@ -12,6 +13,7 @@
 
 #include "core/ports/orchestrator.hpp"
 #include "core/runtime/loop.hpp"
+#include "core/runtime/workers.hpp"
 
 namespace neonvm::daemon {
 
@@ -48,6 +50,7 @@ class Leadership {
   Instant renewed_{};                                    // when the last renewal that held was sent
   runtime::Timer next_, expiry_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  runtime::Workers caller_{1};                           // last: it waits for its call when it goes
 };
 
 }  // namespace neonvm::daemon

@@ -1,4 +1,4 @@
-// Workers: the threads behind Loop::off_loop. Private to the runtime.
+// Workers: the threads behind Loop::off_loop; and of their own for calls that must not stand in its queue.
 //
 // Threads: add() from any. A thread is started when there is work and none is idle, at most `most`. The destructor
 // drops what has not begun and waits for what has.

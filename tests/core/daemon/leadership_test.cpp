@@ -1,6 +1,8 @@
 // Of several that want to lead one does, and stops before another may.
 #include "core/daemon/leadership.hpp"
 
+#include <future>
+
 #include "tests/support/catch.hpp"
 #include "tests/support/fake_orchestrator.hpp"
 
@@ -57,6 +59,18 @@ TEST_CASE("leadership: a lease that another holds by now is lost at once") {
   REQUIRE(orchestrator.release_lease("neonvm-serve", "a", std::chrono::steady_clock::now() + limit).ok());
   REQUIRE(orchestrator.hold_lease("neonvm-serve", "b", 1h, std::chrono::steady_clock::now() + limit).value_or(false));
   REQUIRE(loop.run_until([&] { return leader.lost == 1; }, limit));
+}
+
+TEST_CASE("leadership: it does not wait behind others' calls") {
+  fakes::FakeOrchestrator orchestrator;
+  std::promise<void> over;
+  runtime::Loop loop(1);
+  loop.off_loop([wait = over.get_future().share()] { return wait.wait(), 0; }, [](int) {});
+  Candidate leader(loop, orchestrator, "a");
+  leader.leadership.start();
+  CHECK(loop.run_until([&] { return leader.gained == 1; }, 5s));
+  CHECK_FALSE(loop.run_until([&] { return leader.lost == 1; }, 1500ms));  // longer than the lease
+  over.set_value();
 }
 
 TEST_CASE("leadership: a server that is away at first is asked again") {
