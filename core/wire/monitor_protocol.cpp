@@ -141,7 +141,9 @@ Result<int> decode_version(std::string_view text) {
   std::optional<std::string> refused;
   Reader reader(*json, "", faults, Keys::lenient);
   reader.field("error", refused);
-  if (refused && faults.none()) return Error{Code::refused, printable(*refused)};
+  if (refused && faults.none()) {
+    return Error{Code::refused, refused->empty() ? "the peer refused and gave no reason" : printable(*refused)};
+  }
   reader.need("version", version);
   if (!faults.none()) return faults.error();
   return version;

@@ -69,6 +69,7 @@ TEST_CASE("the monitor's handshake") {
   const auto refused = monitor::decode_version(R"({"error":"no common version"})");
   CHECK(refused.error().code == Code::refused);
   CHECK(refused.error().message == "no common version");
+  CHECK(monitor::decode_version(R"({"error":""})").error().message == "the peer refused and gave no reason");
   CHECK(monitor::decode_version("{}").error().message == "version: is missing");
 }
 
