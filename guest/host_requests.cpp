@@ -1,6 +1,7 @@
 #include "guest/host_requests.hpp"
 
 #include "core/runtime/log.hpp"
+#include "guest/file_text.hpp"
 
 namespace neonvm::guest {
 namespace {
@@ -71,6 +72,14 @@ void HostRequests::operator()(const wire::SetClock& order) {
   const bool boots = doors_.loop.now().time_since_epoch() < just_booted && std::chrono::abs(done->by) < whole_seconds;
   if (done->worth_telling && !boots) reply.told = done->warning ? wire::Told::warning : wire::Told::news;
   doors_.send(reply);
+}
+
+void HostRequests::operator()(const wire::DropSlab& order) {
+  const auto drop = [] { return write_text("/proc/sys/vm/drop_caches", "2"); };
+  doors_.loop.off_loop(drop, [this, weak = std::weak_ptr(alive_), id = order.id, session = session_](const Status& done) {
+    if (weak.expired() || session != session_) return;
+    doors_.send(done ? consent_to(id) : refusal(id, done.error().message));
+  });
 }
 
 void HostRequests::operator()(const wire::SetSwap& order) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 
 #include "core/runtime/loop.hpp"
 #include "core/wire/guest_protocol.hpp"
@@ -39,6 +40,7 @@ class HostRequests {
   void operator()(const wire::TellGrown& news);
   void operator()(const wire::AskClock& question);
   void operator()(const wire::SetClock& order);
+  void operator()(const wire::DropSlab& order);
   void operator()(const wire::Exec& order) { doors_.streams.exec(order); }
   void operator()(const wire::PutFile& order) { doors_.streams.put(order); }
   void operator()(const wire::GetFile& order) { doors_.streams.get(order); }
@@ -57,6 +59,7 @@ class HostRequests {
  private:
   RequestDoors doors_;
   std::uint64_t session_ = 1;               // of whom an answer is for, when it comes late
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace neonvm::guest

@@ -99,6 +99,7 @@ class Runner {
   void follow_memory();
   void memory_stands(const Result<MemoryState>& state);
   void plan_memory(const GuestSample& sample);
+  void make_room();
   [[nodiscard]] bool migrating() const;
 
   // runner_swap.cpp
@@ -152,6 +153,9 @@ class Runner {
   Duration memory_poll_{};
   std::optional<MemoryPlan> memory_plan_;
   Instant held_told_{};
+  Instant next_drop_{};                    // of the guest's slab
+  bool slab_dropped_ = false;              // the next sample says what was left of it
+  Bytes slab_kept_{};
 
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::unique_ptr<Stopping> stopping_;

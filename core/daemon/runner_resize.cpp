@@ -16,6 +16,8 @@ constexpr Duration memory_first_poll = std::chrono::milliseconds(20);
 constexpr Duration memory_max_poll = std::chrono::milliseconds(500);
 // What a guest holds changes with each sample, and each change of the report is written down somewhere.
 constexpr Duration held_again = std::chrono::seconds(30);
+// A cache that fills again at once is not worth being emptied all the time.
+constexpr Duration drop_again = std::chrono::seconds(30);
 
 decide::Attempt& attempt_of(decide::ResizeFacts& facts, ResizeDeed deed) {
   switch (deed) {
@@ -67,6 +69,7 @@ void Runner::resize(const wire::Resize& order, const Answer& answer) {
   facts_.asked = order.size;
   // Not with the next sample: a guest in which slab has what page structs need is dead by then.
   limit_growth(facts_, memory_plan_);
+  make_room();
   drive();
 }
 
@@ -195,10 +198,26 @@ void Runner::memory_stands(const Result<MemoryState>& state) {
   memory_poll_ = std::min(std::max(memory_poll_ * 2, memory_first_poll), memory_max_poll);
 }
 
+void Runner::make_room() {
+  if (!facts_.memory_most || !decide::worth_dropping(*memory_plan_, slab_kept_) || loop_.now() < next_drop_) return;
+  next_drop_ = loop_.now() + drop_again;
+  log_info("runner", "the guest drops its slab", {{"vm", report_.vm}, {"up to", to_string(memory_plan_->droppable)}});
+  guest_->request(wire::DropSlab{}, settings_.guest_limit, [this](const Result<wire::Reply>& reply) {
+    slab_dropped_ = true;
+    const std::string why = !reply ? reply.error().message : reply->ok ? "" : reply->why;
+    if (!why.empty()) log_warning("runner", "the guest did not drop its slab", {{"vm", report_.vm}, {"why", why}});
+  });
+}
+
 void Runner::plan_memory(const GuestSample& sample) {
   memory_plan_ = decide::plan_memory(shape_, facts_.plugged, sample);
+  if (slab_dropped_ && memory_plan_) {
+    slab_kept_ = memory_plan_->droppable;
+    slab_dropped_ = false;
+  }
   const std::optional<Bytes> before = facts_.memory_most;
   limit_growth(facts_, memory_plan_);
+  make_room();
   const bool stuck = facts_.plugged > facts_.plugged_wish;
   const bool tell = memory_plan_ && stuck && (facts_.memory_held.empty() || loop_.now() >= held_told_ + held_again);
   if (!stuck) facts_.memory_held.clear();

@@ -36,14 +36,14 @@ MemoryLayout sane(MemoryLayout layout) {
 
 // What lies in the kernel's zones and is its own: movable memory holds nothing of that kind.
 struct KernelUse {
-  Bytes slab, page_tables, stacks, page_structs, other;
+  Bytes slab, droppable, page_tables, stacks, page_structs, other;
 
-  [[nodiscard]] Bytes sum() const { return slab + page_tables + stacks + page_structs + other; }
+  [[nodiscard]] Bytes sum() const { return slab + droppable + page_tables + stacks + page_structs + other; }
 };
 
 KernelUse kernel_use(const MemoryLayout& layout, const GuestSample& sample, Bytes plugged) {
   const MemoryZone& zone = layout.kernel;
-  const Bytes lists = zone.free + zone.file + zone.anonymous + zone.unevictable + or_none(sample.slab_reclaimable);
+  const Bytes lists = zone.free + zone.file + zone.anonymous + zone.unevictable;
   Bytes rest = zone.managed - lists;
   const auto take = [&rest](Bytes amount) {
     const Bytes taken = std::min(or_none(amount), rest);
@@ -52,6 +52,7 @@ KernelUse kernel_use(const MemoryLayout& layout, const GuestSample& sample, Byte
   };
   KernelUse use;
   use.slab = take(sample.slab_unreclaimable);
+  use.droppable = take(sample.slab_reclaimable);
   use.page_tables = take(layout.page_tables);
   use.stacks = take(layout.kernel_stacks);
   use.page_structs = take(Bytes{plugged.value / 64});
@@ -125,7 +126,9 @@ class Growth {
 
  private:
   [[nodiscard]] std::string held_by_kernel(const KernelUse& use, const MemoryPlan& plan) const {
-    return "the kernel holds " + in_mib(use.sum()) + " of its own " + in_mib(managed_) + " (" + in_words(sorted(parts_of(use))) +
+    KernelUse all = use;
+    all.slab = use.slab + use.droppable;
+    return "the kernel holds " + in_mib(use.sum()) + " of its own " + in_mib(managed_) + " (" + in_words(sorted(parts_of(all))) +
            "): page structs for more than " + to_string(plan.most) + " do not fit; give the VM a larger min";
   }
 
@@ -164,6 +167,10 @@ std::string in_words(const std::vector<Held>& held) {
   return text;
 }
 
+bool worth_dropping(const MemoryPlan& plan, Bytes kept) {
+  return !plan.most_why.empty() && plan.droppable >= kept + least_drop;
+}
+
 std::optional<MemoryPlan> plan_memory(const MachineShape& shape, Bytes plugged, const GuestSample& sample) {
   if (!sample.layout || !is_known(sample.layout->kernel.managed)) return std::nullopt;
   const MemoryLayout layout = sane(*sample.layout);
@@ -174,11 +181,12 @@ std::optional<MemoryPlan> plan_memory(const MachineShape& shape, Bytes plugged, 
   plan.reclaimable = plan.size - plan.floor;
   plan.in_kernel_zone = plugged - layout.movable.managed;
   plan.kernel_size = layout.kernel.managed;
-  plan.kernel_room = std::min(plan.kernel_size, layout.kernel.free + layout.kernel.file + or_none(sample.slab_reclaimable));
+  plan.kernel_room = std::min(plan.kernel_size, layout.kernel.free + layout.kernel.file);
   plan.movable_size = layout.movable.managed;
   plan.movable_free = layout.movable.free + layout.movable.file;
   const KernelUse use = kernel_use(layout, sample, plugged);
   plan.held = held_by(layout, sample, use);
+  plan.droppable = use.droppable;
   Growth(shape, plugged, layout).limit(use, plan);
   return plan;
 }

@@ -5,6 +5,8 @@
 //
 // How far: what is plugged must be described and mapped from memory that the kernel can use itself (model/memory_zones).
 //  - What the kernel holds for itself never leaves, so what would not fit beside it is not plugged (`most`).
+//  - So does slab that the kernel calls reclaimable, as long as it has not been dropped: each open socket, pipe and file
+//    of a tmpfs holds some that cannot be, and no counter says how much.
 //  - What programs and files hold there may leave: while it is in the way, growth goes in small steps, and only when no
 //    movable memory is free either.
 //
@@ -27,6 +29,10 @@ namespace neonvm::decide {
 constexpr Bytes least_kernel_room{16 * mib};
 // Two of Linux' memory blocks: what is plugged when memory is short everywhere.
 constexpr Bytes memory_step{256 * mib};
+constexpr Bytes least_drop{8 * mib};
+
+// Whether growth that is limited is worth it that the guest drops its slab. kept: what was left of it the last time.
+bool worth_dropping(const MemoryPlan& plan, Bytes kept);
 
 std::optional<MemoryPlan> plan_memory(const MachineShape& shape, Bytes plugged, const GuestSample& sample);
 

@@ -31,6 +31,7 @@ struct MemoryPlan {
   Bytes in_kernel_zone;            // of what is plugged: the kernel may have put something there that never leaves
   std::vector<Held> held;          // what cannot be dropped, the largest first
   Bytes kernel_size, kernel_room;  // of the kernel's zones: all, and free or to be had at once
+  Bytes droppable;                 // of the kernel's zones: slab that can be dropped as far as it is not in use
   Bytes movable_size, movable_free;
   Bytes most;                      // the largest size to be plugged now
   std::string most_why;            // of a `most` below the machine's: what is in the way, with numbers

@@ -30,6 +30,7 @@ const char* type_of(const AskConsent*) { return "askConsent"; }
 const char* type_of(const TellGrown*) { return "tellGrown"; }
 const char* type_of(const AskClock*) { return "askClock"; }
 const char* type_of(const SetClock*) { return "setClock"; }
+const char* type_of(const DropSlab*) { return "dropSlab"; }
 const char* type_of(const Reply*) { return "reply"; }
 const char* type_of(const Exec*) { return "exec"; }
 const char* type_of(const StreamData*) { return "data"; }
@@ -117,6 +118,7 @@ void need_micros(Reader& v, const char* key, Duration& time) {
 void need_micros(Writer& v, const char* key, const Duration& time) { micros(v, key, std::optional(time)); }
 
 void describe(auto& v, Like<AskClock> auto& m) { v.need("id", m.id); }
+void describe(auto& v, Like<DropSlab> auto& m) { v.need("id", m.id); }
 
 void describe(auto& v, Like<SetClock> auto& m) {
   v.need("id", m.id);

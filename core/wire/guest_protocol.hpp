@@ -134,6 +134,14 @@ struct SetClock {
 
 enum class Told { news, warning };
 
+// Host -> guest: drop what the kernel caches in slab (dentries, inodes: sysctl vm.drop_caches=2): it is in the way of memory
+// that shall be plugged. What is in use stays. Answered by Reply when it is done.
+struct DropSlab {
+  std::uint64_t id = 0;
+
+  friend bool operator==(const DropSlab&, const DropSlab&) = default;
+};
+
 // Host -> guest: have so much swap, on the disk that the guest plan names. Answered by Reply with `swap` when it is so: what
 // is in use has to move before, which takes its time.
 struct SetSwap {
@@ -268,8 +276,8 @@ struct UnknownMessage {
 };
 
 using GuestMessage = std::variant<Hello, SampleMessage, WantMemory, WorkloadEnded, HealthNews, Notices, SetCpus, AskConsent, TellGrown, AskClock,
-                                  SetClock, Reply, Exec, StreamData, Ack, Signal, PutFile, GetFile, SetSwap, SetQuota, CheckFiles,
-                                  PutFiles, Shutdown, Ping, LinkError, UnknownMessage>;
+                                  SetClock, DropSlab, Reply, Exec, StreamData, Ack, Signal, PutFile, GetFile, SetSwap, SetQuota,
+                                  CheckFiles, PutFiles, Shutdown, Ping, LinkError, UnknownMessage>;
 
 Result<GuestMessage> decode_guest_message(std::string_view line);
 std::string encode(const GuestMessage& message);  // one line, newline included

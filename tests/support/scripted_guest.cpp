@@ -115,6 +115,8 @@ void ScriptedGuest::answer(const wire::GuestMessage& message) {
     if (std::chrono::abs(set->behind) > std::chrono::milliseconds(500)) {
       reply.told = set->behind > Duration{} ? wire::Told::news : wire::Told::warning;
     }
+  } else if (const auto* drop = std::get_if<wire::DropSlab>(&message)) {
+    reply.id = drop->id;
   } else if (const auto* off = std::get_if<wire::Shutdown>(&message)) {
     reply.id = off->id;
   } else {

@@ -123,6 +123,41 @@ TEST_CASE("memory that is on its way is never told as come to nothing") {
   }
 }
 
+namespace {
+
+// The kernel's zone is full of slab; of that the guest could drop so much.
+wire::SampleMessage with_slab(Bytes droppable) {
+  wire::SampleMessage news;
+  auto layout = std::make_shared<MemoryLayout>();
+  layout->kernel.present = layout->kernel.managed = Bytes{500 * mib};
+  layout->kernel.free = Bytes{20 * mib};
+  news.sample.slab_reclaimable = droppable;
+  news.sample.layout = layout;
+  return news;
+}
+
+}  // namespace
+
+TEST_CASE("slab that is in the way of growth is dropped, and only then") {
+  World world;
+  fakes::ScriptedGuest guest(world.runner->settings().machine.guest_socket);
+  REQUIRE(world.up());
+  const auto drops = [&guest] {
+    const auto heard = guest.heard();
+    return std::count_if(heard.begin(), heard.end(), [](const auto& each) { return std::holds_alternative<wire::DropSlab>(each); });
+  };
+  const auto sample = [&](Bytes droppable) {
+    const auto before = world.heard.samples.size();
+    guest.send(with_slab(droppable));
+    REQUIRE(world.until([&] { return world.heard.samples.size() > before; }));
+  };
+  sample(Bytes{100 * mib});
+  CHECK(drops() == 0);  // nobody wants to grow
+  CHECK(world.ask(to(1000, 1536 * mib)).ok);
+  REQUIRE(world.until([&] { return drops() == 1; }));
+  CHECK(world.report().memory.why.find("100Mi slab") != std::string::npos);
+}
+
 TEST_CASE("a workload that failed makes a failed end of a clean power-off") {
   for (const int code : {0, 7}) {
     World world;

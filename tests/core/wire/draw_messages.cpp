@@ -107,6 +107,7 @@ GuestMessage guest_message() {
       [] { return TellGrown{number(), resources(), revision()}; },
       [] { return AskClock{number()}; },
       [] { return SetClock{number(), micros(), micros()}; },
+      [] { return DropSlab{number()}; },
       [] {
         return Reply{number(), coin(), text(), maybe(size), maybe(count), maybe(code), maybe(micros), maybe([] { return one_of(Told::warning); }), maybe(size)};
       },
