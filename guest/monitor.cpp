@@ -123,6 +123,7 @@ wire::Hello Monitor::hello() const {
   hello.features = {"cpus", "consent", "exec", "files"};
   if (clock_) hello.features.emplace_back("clock");
   hello.features.emplace_back("provisions");
+  if (health_) hello.features.emplace_back("healthcheck");
   if (pressure_.means() != PressureWatch::Means::none) hello.features.emplace_back("pressure");
   return hello;
 }

@@ -274,9 +274,12 @@ void Runner::guest_came(const wire::Hello& hello) {
   if (!size_known_ && hello.cpus_online > 0) facts_.asked.cpu = MilliCpu{hello.cpus_online * 1000};
   size_known_ = true;
   facts_.guest_connected = true;
-  // Until it says more: what the plan wants may not be there yet.
-  const bool tells = std::find(hello.features.begin(), hello.features.end(), "provisions") != hello.features.end();
-  if (tells && !settings_.machine.guest.empty()) report_.health = {Health::starting, "the guest prepares itself"};
+  // Until it says more: what the plan wants may not be there yet, and its check has not been heard.
+  const auto tells = [&hello](const char* what) {
+    return std::find(hello.features.begin(), hello.features.end(), what) != hello.features.end();
+  };
+  if (tells("provisions") && !settings_.machine.guest.empty()) report_.health = {Health::starting, "the guest prepares itself"};
+  if (tells("healthcheck")) report_.health = {Health::starting, ""};
   note_online(hello.cpus_online);
   clock_->check();
   files_->guest_came();

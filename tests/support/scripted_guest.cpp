@@ -86,6 +86,7 @@ void ScriptedGuest::answer(const wire::GuestMessage& message) {
     mine.version = "test";
     mine.cpus_online = cpus_online;
     if (knows_clock) mine.features = {"clock"};
+    if (has_check) mine.features.emplace_back("healthcheck");
     return send(mine);
   }
   if (const auto* order = std::get_if<wire::SetCpus>(&message)) {

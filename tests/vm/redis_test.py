@@ -50,7 +50,7 @@ def its_hook_follows_the_size():
     with Lab(nodes=1) as lab:
         port = free_port()
         lab.run("run", "cache", "--image", example_disk("redis"), "-p", f"{port}:6379", "--cpus", "2", "--memory", "256Mi..1Gi", "--fixed")
-        lab.until(lambda: lab.status("cache").get("health", {}).get("state") == "healthy", "its check says so", 120)
+        assert lab.status("cache").get("health", {}).get("state") == "healthy", "run has waited for the image's check"
         redis = Redis(port)
         grow_again(lab, redis)
         redis.fill(400)

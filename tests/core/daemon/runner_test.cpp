@@ -110,6 +110,18 @@ TEST_CASE("a runner starts its VM, hears the guest, and makes it as big as it is
   REQUIRE(world.until([&] { return world.report().memory.actual == Bytes{512 * mib} && guest.cpus_online == 1; }));
 }
 
+TEST_CASE("a guest whose workload has a check is never seen without its word") {
+  World world;
+  fakes::ScriptedGuest guest(world.runner->settings().machine.guest_socket);
+  guest.has_check = true;
+  REQUIRE(world.up());
+  guest.send(wire::HealthNews{{Health::healthy, ""}});
+  REQUIRE(world.until([&] { return world.report().health.state == Health::healthy; }));
+  for (const wire::RunnerReport& report : world.heard.reports) {
+    if (report.guest_connected) CHECK(report.health.state != Health::none);
+  }
+}
+
 TEST_CASE("memory that is on its way is never told as come to nothing") {
   World world;
   fakes::ScriptedGuest guest(world.runner->settings().machine.guest_socket);
