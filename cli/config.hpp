@@ -30,6 +30,7 @@ struct Config {
 
   std::string kubeconfig, kube_context, kube_namespace;  // of orchestrator "k8s"; empty: as kubectl finds them
   std::string runner_image, runner_scheduler, kvm_resource;
+  std::string runners_through = "auto";
   std::string system_namespace = "neonvm-system";
 
   std::string hypervisor = "qemu";

@@ -90,18 +90,25 @@ std::string serve_socket_of(const Config& config) { return config.home + "/serve
 
 namespace {
 
-std::string kubernetes_settings(const Config& config) {
+// Commands outside of the cluster cannot count on pods' addresses; a control plane speaks to many runners all the time.
+bool through_server(const Config& config, Opener opener) {
+  if (config.runners_through != "auto") return config.runners_through == "server";
+  return opener == Opener::command && std::getenv("KUBERNETES_SERVICE_HOST") == nullptr;
+}
+
+std::string kubernetes_settings(const Config& config, Opener opener) {
   return "{\"kubeconfig\":" + json_string(config.kubeconfig) + ",\"context\":" + json_string(config.kube_context) +
          ",\"namespace\":" + json_string(config.kube_namespace) + ",\"runnerImage\":" + json_string(config.runner_image) +
          ",\"systemNamespace\":" + json_string(config.system_namespace) + ",\"kvmResource\":" + json_string(config.kvm_resource) +
-         ",\"schedulerName\":" + json_string(config.runner_scheduler) + "}";
+         ",\"schedulerName\":" + json_string(config.runner_scheduler) +
+         ",\"runnersThrough\":\"" + (through_server(config, opener) ? "server" : "pods") + "\"}";
 }
 
 }  // namespace
 
-std::string orchestrator_settings(const Config& config, bool supervise) {
-  if (config.orchestrator == "k8s") return kubernetes_settings(config);
-  std::string json = "{\"home\":" + json_string(config.home) + ",\"supervise\":" + (supervise ? "true" : "false");
+std::string orchestrator_settings(const Config& config, Opener opener) {
+  if (config.orchestrator == "k8s") return kubernetes_settings(config, opener);
+  std::string json = "{\"home\":" + json_string(config.home) + ",\"supervise\":" + (opener == Opener::keeper ? "true" : "false");
   json += ",\"runnerCommand\":[" + json_string(own_path()) + ",\"--home\"," + json_string(config.home);
   if (!config.file.empty()) json += ",\"--config\"," + json_string(config.file);
   json += ",\"runner\"],\"nodeCount\":" + std::to_string(config.nodes);
@@ -175,14 +182,14 @@ plugin::Catalog& Context::catalog() {
 Result<std::unique_ptr<Orchestrator>> Context::open_supervising_orchestrator() {
   auto settings = config();
   if (!settings) return settings.error();
-  return catalog().open_orchestrator((*settings)->orchestrator, {{"json", orchestrator_settings(**settings, true)}});
+  return catalog().open_orchestrator((*settings)->orchestrator, {{"json", orchestrator_settings(**settings, Opener::keeper)}});
 }
 
 Result<Orchestrator*> Context::orchestrator() {
   if (orchestrator_) return orchestrator_.get();
   auto settings = config();
   if (!settings) return settings.error();
-  auto opened = catalog().open_orchestrator((*settings)->orchestrator, {{"json", orchestrator_settings(**settings, false)}});
+  auto opened = catalog().open_orchestrator((*settings)->orchestrator, {{"json", orchestrator_settings(**settings, Opener::command)}});
   if (!opened) return opened.error();
   orchestrator_ = std::move(*opened);
   return orchestrator_.get();

@@ -73,7 +73,9 @@ class Context {
 
 // $home/… of a configuration, for daemons.
 std::string serve_socket_of(const Config& config);
-std::string orchestrator_settings(const Config& config, bool supervise);  // JSON for the plugin
+// Who opens the orchestrator: what keeps runners, a part beside it (agent, scheduler), or a command.
+enum class Opener { keeper, part, command };
+std::string orchestrator_settings(const Config& config, Opener opener);  // JSON for the plugin
 std::string hypervisor_settings(const Config& config);
 // This program, for starting others of it.
 std::string own_path();

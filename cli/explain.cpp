@@ -5,6 +5,8 @@
 
 #include "cli/commands_host.hpp"
 #include "cli/output.hpp"
+#include "cli/vm_view.hpp"
+#include "core/daemon/agent.hpp"
 #include "core/runtime/http.hpp"
 #include "core/wire/explanation.hpp"
 #include "core/wire/placement_protocol.hpp"
@@ -22,17 +24,46 @@ struct ExplainOptions {
 // Longer than the agent keeps a question open.
 constexpr Duration ask_limit = std::chrono::seconds(40);
 
-Result<std::pair<std::string, wire::Explanation>> ask(Context& context, const std::string& vm, std::optional<std::uint64_t> newer) {
+using Asked = std::pair<std::string, wire::Explanation>;
+
+// Whoever decides over the VM's size holds a link to its runner, and is asked over that.
+Result<Asked> ask_runner(Context& context, const std::string& name, const std::string& query) {
+  const auto vm = find_vm(context, name);
+  if (!vm) return vm.error();
+  if (!vm->spec.scaling.enabled || !is_alive(vm->status.phase)) {
+    wire::Explanation all = daemon::explanation_by_hand(vm->object, vm->spec, vm->status);
+    return Asked(wire::encode(all), std::move(all));
+  }
+  const auto reach = runner_reach(context, *vm);
+  if (!reach) return reach.error();
+  const auto endpoint = runtime::parse_endpoint(reach->endpoint);
+  if (!endpoint) return endpoint.error();
+  const auto client = reach->client();
+  if (!client) return client.error();
   runtime::HttpRequest request;
   request.method = "GET";
-  request.target = "/v1/explain/" + vm + (newer ? "?newer=" + std::to_string(*newer) : "");
+  request.target = "/v1/explain" + query;
+  auto response = runtime::http_call(*endpoint, request, std::chrono::steady_clock::now() + ask_limit, *client);
+  if (!response) return response.error();
+  if (response->status != 200) return wire::decode_error(response->body);
+  auto all = wire::decode_explanation(response->body);
+  if (!all) return all.error();
+  return Asked(std::move(response->body), std::move(*all));
+}
+
+Result<Asked> ask(Context& context, const std::string& vm, std::optional<std::uint64_t> newer) {
+  runtime::HttpRequest request;
+  request.method = "GET";
+  const std::string query = newer ? "?newer=" + std::to_string(*newer) : "";
+  if (context.remote_control_plane()) return ask_runner(context, vm, query);
+  request.target = "/v1/explain/" + vm + query;
   const runtime::Endpoint endpoint{runtime::Endpoint::Scheme::unix_socket, context.serve_socket(), 0};
   auto response = runtime::http_call(endpoint, request, std::chrono::steady_clock::now() + ask_limit);
   if (!response) return response.error();
   if (response->status != 200) return wire::decode_error(response->body);
   auto all = wire::decode_explanation(response->body);
   if (!all) return all.error();
-  return std::make_pair(response->body, std::move(*all));
+  return Asked(std::move(response->body), std::move(*all));
 }
 
 std::string size(const Resources& r) { return cpus_text(r.cpu) + " CPU, " + human(r.memory); }
@@ -116,6 +147,9 @@ void print_all(const wire::Explanation& all, std::int64_t last) {
 
 Result<int> follow(Context& context, const ExplainOptions& options) {
   std::optional<std::uint64_t> seen;
+  if (auto vm = find_vm(context, options.name); vm && !vm->spec.scaling.enabled && context.remote_control_plane()) {
+    return Error{Code::failed_precondition, options.name + " does not scale by itself, so there are no decisions to follow"};
+  }
   while (true) {
     auto asked = ask(context, options.name, seen);
     if (!asked) return asked.error();
@@ -130,10 +164,6 @@ Result<int> follow(Context& context, const ExplainOptions& options) {
 Result<int> explain_vm(Context& context, const ExplainOptions& options) {
   if (auto vm = context.find(Kind::virtual_machine, options.name); !vm) return vm.error();
   if (auto serving = context.need_serve(); !serving) return serving.error();
-  if (context.remote_control_plane() && access(context.serve_socket().c_str(), F_OK) != 0) {
-    return Error{Code::unsupported, "why a VM has its size is known where the control plane runs, in the pod that leads: kubectl exec -n neonvm-system "
-                                    "POD -- neonvm --config /etc/neonvm/config.toml --home /run/neonvm/home explain NAMESPACE/VM"};
-  }
   if (options.follow) return follow(context, options);
   auto asked = ask(context, options.name, std::nullopt);
   if (!asked) return asked.error();

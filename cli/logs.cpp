@@ -12,34 +12,21 @@
 #include <iostream>
 
 #include "cli/commands_host.hpp"
+#include "cli/vm_view.hpp"
+#include "core/daemon/log_tail.hpp"
+#include "core/runtime/channel.hpp"
 
 namespace neonvm::cli {
 
 namespace {
+
+constexpr Duration open_limit = std::chrono::seconds(10), quiet_limit = std::chrono::hours(1);
 
 struct LogOptions {
   std::string name;
   bool follow = false, runner = false;
   std::int64_t tail = -1;
 };
-
-// Where the last `lines` lines begin.
-off_t tail_begin(int fd, off_t size, std::int64_t lines) {
-  if (lines < 0) return 0;
-  std::array<char, 4096> block;
-  std::int64_t seen = 0;
-  for (off_t end = size; end > 0;) {
-    const off_t begin = std::max<off_t>(0, end - static_cast<off_t>(block.size()));
-    const ssize_t n = pread(fd, block.data(), static_cast<std::size_t>(end - begin), begin);
-    if (n <= 0) return 0;
-    for (ssize_t i = n - 1; i >= 0; --i) {
-      if (block[static_cast<std::size_t>(i)] != '\n' || begin + i == size - 1) continue;
-      if (++seen >= lines) return begin + i + 1;
-    }
-    end = begin;
-  }
-  return 0;
-}
 
 void copy_from(int fd, off_t& at) {
   std::array<char, 16384> block;
@@ -69,14 +56,38 @@ Status follow_file(const std::string& path, int fd, off_t at) {
   return {};
 }
 
+// What lies beside a runner that is not on this machine.
+Result<int> stream_log(Context& context, const LogOptions& options) {
+  if (options.runner) {
+    return Error{Code::unsupported, "what a runner in a pod says is that pod's log: kubectl logs -l vm.neon.tech/name=" + short_name(options.name) +
+                                        " -c neonvm-runner"};
+  }
+  auto vm = find_vm(context, options.name);
+  if (!vm) return vm.error();
+  const auto reach = runner_reach(context, *vm);
+  if (!reach) return reach.error();
+  const auto endpoint = runtime::parse_endpoint(reach->endpoint);
+  if (!endpoint) return endpoint.error();
+  const auto client = reach->client();
+  if (!client) return client.error();
+  std::string path = "/v1/log?tail=" + std::to_string(options.tail);
+  if (options.follow) path += "&follow=1";
+  auto channel = runtime::open_channel(*endpoint, path, std::chrono::steady_clock::now() + open_limit, *client);
+  if (!channel) return channel.error();
+  while (std::cout) {
+    auto message = (*channel)->receive(std::chrono::steady_clock::now() + (options.follow ? quiet_limit : open_limit));
+    if (!message && message.error().code == Code::unavailable) break;
+    if (!message && !(options.follow && message.error().code == Code::deadline_exceeded)) return message.error();
+    if (message) std::cout << message->data << std::flush;
+  }
+  return 0;
+}
+
 Result<int> show_logs(Context& context, const LogOptions& options) {
   auto object = context.find(Kind::virtual_machine, options.name);
   if (!object) return object.error();
+  if (context.remote_control_plane()) return stream_log(context, options);
   auto orchestrator = context.orchestrator();
-  if (context.remote_control_plane()) {
-    return Error{Code::unsupported, "what a VM in a pod has printed lies in that pod; from now on: neonvm console " + options.name +
-                                        ", and its runner's words: kubectl logs -l vm.neon.tech/name=" + short_name(options.name) + " -c neonvm-runner"};
-  }
   const std::string directory = (*orchestrator)->vm_directory(options.name);
   const std::string path = directory + (options.runner ? "/runner.log" : "/console.log");
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -86,7 +97,7 @@ Result<int> show_logs(Context& context, const LogOptions& options) {
   }
   struct stat info {};
   fstat(fd, &info);
-  off_t at = tail_begin(fd, info.st_size, options.tail);
+  off_t at = daemon::tail_begin(fd, info.st_size, options.tail);
   copy_from(fd, at);
   Status followed;
   if (options.follow) followed = follow_file(path, fd, at);

@@ -14,6 +14,7 @@
 #include <fstream>
 #include <thread>
 
+#include "core/model/pod_layout.hpp"
 #include "core/runtime/certificates.hpp"
 #include "core/runtime/log.hpp"
 #include "core/runtime/unique_fd.hpp"
@@ -149,9 +150,12 @@ Result<RunnerListening> runner_listening(const RunnerPlace& place, const Machine
   auto token = token_in(place.credentials);
   if (!token) return token.error();
   listening.options.tls = runtime::TlsFiles{place.credentials + "/tls.crt", place.credentials + "/tls.key", "", ""};
-  listening.options.authorize = [token = "Bearer " + *token](const HttpRequest& request) {
-    const auto given = request.headers.find("authorization");
-    return is_probe(request) || (given != request.headers.end() && same_secret(given->second, token));
+  listening.options.authorize = [token = *token](const HttpRequest& request) {
+    const auto carries = [&request](const char* name, const std::string& value) {
+      const auto given = request.headers.find(name);
+      return given != request.headers.end() && same_secret(given->second, value);
+    };
+    return is_probe(request) || carries("authorization", "Bearer " + token) || carries(pod::token_header, token);
   };
   return listening;
 }

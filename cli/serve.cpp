@@ -169,7 +169,7 @@ class ControlPlane {
   }
 
   Result<std::unique_ptr<Orchestrator>> open_sharing() {
-    return context_.catalog().open_orchestrator(config_.orchestrator, {{"json", orchestrator_settings(config_, false)}});
+    return context_.catalog().open_orchestrator(config_.orchestrator, {{"json", orchestrator_settings(config_, Opener::part)}});
   }
 
   Status make_scheduler() {

@@ -19,7 +19,19 @@ bool scales(const VmSpec& spec, const VmStatus& status, const std::string& node)
   return spec.scaling.enabled && !spec.stopped && runs && (node.empty() || status.node == node);
 }
 
-wire::Explanation by_hand(const Object& vm, const VmSpec& spec, const VmStatus& status) {
+std::optional<std::uint64_t> newer_of(std::string_view query) {
+  constexpr std::string_view key = "newer=";
+  const auto at = query.find(key);
+  std::uint64_t number = 0;
+  if (at == std::string_view::npos) return std::nullopt;
+  const std::string_view digits = query.substr(at + key.size());
+  std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return number;
+}
+
+}  // namespace
+
+wire::Explanation explanation_by_hand(const Object& vm, const VmSpec& spec, const VmStatus& status) {
   wire::Explanation all;
   all.vm = vm.name;
   all.runner = status.runner;
@@ -40,24 +52,17 @@ wire::Explanation by_hand(const Object& vm, const VmSpec& spec, const VmStatus& 
   return all;
 }
 
-std::uint64_t newer_of(std::string_view query) {
-  constexpr std::string_view key = "newer=";
-  const auto at = query.find(key);
-  std::uint64_t number = 0;
-  if (at == std::string_view::npos) return 0;
-  const std::string_view digits = query.substr(at + key.size());
-  std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  return number;
-}
-
-}  // namespace
-
 Agent::Agent(runtime::Loop& loop, Orchestrator& orchestrator, World& world, PermitOffice& permits,
              runtime::MetricsRegistry& metrics, OpenPolicy open_policy, AgentSettings settings)
     : loop_(loop),
       world_(world),
       tools_{loop,    orchestrator, world, permits, metrics, std::move(open_policy), std::move(settings),
-             [this](const std::string& vm) { decided(vm); }} {}
+             [this](const std::string& vm) { decided(vm); },
+             [this](const std::string& vm, std::optional<std::uint64_t> newer, std::function<void(std::string)> done) {
+               explain_later(vm, newer, [done = std::move(done)](const std::optional<wire::Explanation>& all) {
+                 if (all) done(wire::encode(*all));
+               });
+             }} {}
 
 Agent::~Agent() = default;
 
@@ -92,19 +97,13 @@ std::optional<wire::Explanation> Agent::explain(const std::string& vm) const {
   const auto spec = object == nullptr ? Result<VmSpec>(Error{Code::not_found, vm}) : wire::decode_vm_spec(*object);
   const auto status = object == nullptr ? Result<VmStatus>(Error{Code::not_found, vm}) : wire::decode_vm_status(object->status);
   if (!spec || !status) return std::nullopt;
-  return by_hand(*object, *spec, *status);
+  return explanation_by_hand(*object, *spec, *status);
 }
 
 void Agent::serve(runtime::HttpServer& server) {
   server.route("GET", std::string(explain_path), [this](const runtime::HttpRequest& request, runtime::Responder respond) {
     asked(request, std::move(respond));
   });
-}
-
-void Agent::answer(const std::string& vm, runtime::Responder& respond) const {
-  const auto all = explain(vm);
-  if (!all) return respond({404, {{"content-type", "application/json"}}, wire::encode_error({Code::not_found, "there is no VM \"" + vm + "\""})});
-  respond({200, {{"content-type", "application/json"}}, wire::encode(*all)});
 }
 
 void Agent::asked(const runtime::HttpRequest& request, runtime::Responder respond) {
@@ -115,15 +114,23 @@ void Agent::asked(const runtime::HttpRequest& request, runtime::Responder respon
     path = path.substr(0, mark);
   }
   const std::string vm(path.substr(explain_path.size()));
-  const std::uint64_t newer = newer_of(query);
+  const auto answered = std::make_shared<runtime::Responder>(std::move(respond));
+  explain_later(vm, newer_of(query), [vm, answered](const std::optional<wire::Explanation>& all) {
+    if (!all) return (*answered)({404, {{"content-type", "application/json"}}, wire::encode_error({Code::not_found, "there is no VM \"" + vm + "\""})});
+    (*answered)({200, {{"content-type", "application/json"}}, wire::encode(*all)});
+  });
+}
+
+void Agent::explain_later(const std::string& vm, std::optional<std::uint64_t> newer, Explained done) {
   const auto scaler = scalers_.find(vm);
-  const bool waits = query.find("newer=") != std::string_view::npos && (scaler == scalers_.end() || scaler->second->last_decision() <= newer);
-  if (!waits || !explain(vm)) return answer(vm, respond);
-  auto waiting = std::make_shared<Waiting>(Waiting{newer, std::move(respond), {}});
+  const bool waits = newer && (scaler == scalers_.end() || scaler->second->last_decision() <= *newer);
+  const auto now = explain(vm);
+  if (!waits || !now) return done(now);
+  auto waiting = std::make_shared<Waiting>(Waiting{*newer, std::move(done), {}});
   waiting->patience = loop_.after(long_poll, [this, vm, weak = std::weak_ptr(waiting)] {
     const auto late = weak.lock();
     if (!late) return;
-    answer(vm, late->respond);
+    late->done(explain(vm));
     std::erase(waiting_[vm], late);
   });
   waiting_[vm].push_back(std::move(waiting));
@@ -138,7 +145,7 @@ void Agent::decided(const std::string& vm) {
     if (there == waiting_.end()) return;
     const auto waiting = std::move(there->second);
     waiting_.erase(there);
-    for (const auto& one : waiting) answer(vm, one->respond);
+    for (const auto& one : waiting) one->done(explain(vm));
   });
 }
 

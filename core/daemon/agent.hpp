@@ -16,6 +16,9 @@
 
 namespace neonvm::daemon {
 
+// Of a VM that no agent decides over.
+wire::Explanation explanation_by_hand(const Object& vm, const VmSpec& spec, const VmStatus& status);
+
 class Agent {
  public:
   Agent(runtime::Loop& loop, Orchestrator& orchestrator, World& world, PermitOffice& permits,
@@ -33,16 +36,17 @@ class Agent {
   [[nodiscard]] std::optional<wire::Explanation> explain(const std::string& vm) const;
 
  private:
+  using Explained = std::function<void(const std::optional<wire::Explanation>&)>;
   struct Waiting {
     std::uint64_t newer = 0;
-    runtime::Responder respond;
+    Explained done;
     runtime::Timer patience;
   };
 
   void changed(const Change& change);
   void decided(const std::string& vm);
   void asked(const runtime::HttpRequest& request, runtime::Responder respond);
-  void answer(const std::string& vm, runtime::Responder& respond) const;
+  void explain_later(const std::string& vm, std::optional<std::uint64_t> newer, Explained done);
 
   runtime::Loop& loop_;
   World& world_;

@@ -17,6 +17,8 @@ RunnerDoor::RunnerDoor(runtime::Loop& loop, runtime::HttpServer& server, Runner&
     respond({200, {{"content-type", "text/plain; version=0.0.4"}}, metrics_.text()});
   });
   serve_upstream(server);
+  log_ = std::make_unique<LogDoor>(loop, server, runner.settings().machine.console_log);
+  why_ = std::make_unique<WhyDoor>(loop, server);
   server.channel("/v1/link", [this](const runtime::HttpRequest&, const ChannelPtr& channel) { open_link(channel); });
   server.channel("/v1/exec", [this](const runtime::HttpRequest&, const ChannelPtr& channel) { open_exec(channel); });
   server.channel("/v1/console", [this](const runtime::HttpRequest&, const ChannelPtr& channel) { open_console(channel); });
@@ -118,7 +120,9 @@ void RunnerDoor::open_link(const ChannelPtr& channel) {
     if (*alive) link_message(id, message);
   });
   channel->on_closed([this, alive = alive_, id](const Error&) {
-    if (*alive) peers_.erase(id);
+    if (!*alive) return;
+    peers_.erase(id);
+    why_->peer_gone(id);
   });
   channel->send(wire::encode(wire::RunnerMessage{0, runner_.report()}));
 }
@@ -141,9 +145,11 @@ void RunnerDoor::link_message(std::uint64_t peer, const runtime::ChannelMessage&
   }
   if (const auto* wish = std::get_if<wire::Subscribe>(&decoded->body)) {
     found->second.samples = wish->samples;
+    if (wish->explains) why_->peer_explains(peer, found->second.channel);
     reply.ok = true;
     return answer(reply);
   }
+  if (const auto* words = std::get_if<wire::Explained>(&decoded->body)) return why_->explained(id, *words);
   runner_.request(decoded->body, answer);
 }
 

@@ -1,4 +1,4 @@
-// RunnerDoor: what a runner listens on: /v1/link, /v1/exec, /v1/console (WebSockets), GET /v1/status, GET /metrics; GET /ready,
+// RunnerDoor: what a runner listens on: /v1/link, /v1/exec, /v1/console, /v1/log (WebSockets), GET /v1/status, /v1/explain, GET /metrics; GET /ready,
 // GET /cpu_current and POST /cpu_change as upstream's clients know them.
 //
 // Loop thread only. Owns its channels; peers may come and go at any time. Access is the server's business: a Unix
@@ -9,8 +9,10 @@
 #include <memory>
 #include <string>
 
+#include "core/daemon/log_door.hpp"
 #include "core/daemon/runner.hpp"
 #include "core/daemon/socket_stream.hpp"
+#include "core/daemon/why_door.hpp"
 #include "core/runtime/http.hpp"
 
 namespace neonvm::daemon {
@@ -56,6 +58,8 @@ class RunnerDoor : public Runner::Audience {
   std::map<std::uint64_t, std::shared_ptr<Session>> sessions_;  // by the guest's request id
   std::map<std::uint64_t, ChannelPtr> consoles_;
   std::unique_ptr<SocketStream> console_;
+  std::unique_ptr<LogDoor> log_;
+  std::unique_ptr<WhyDoor> why_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "core/model/pod_layout.hpp"
 #include "core/runtime/channel.hpp"
 #include "core/runtime/log.hpp"
 
@@ -85,7 +86,7 @@ void RunnerLink::Impl::connected(std::shared_ptr<runtime::Channel> open) {
     if (const auto self = weak.lock(); self && self->attempt == mine) self->lose(error);
   });
   told_lost = false;
-  if (options.subscribe) channel->send(wire::encode({++last_id, wire::Subscribe{true}}));
+  if (options.subscribe) channel->send(wire::encode({++last_id, wire::Subscribe{true, callbacks.explain != nullptr}}));
   if (callbacks.connected) callbacks.connected();
 }
 
@@ -138,6 +139,11 @@ void RunnerLink::Impl::dispatch(wire::RunnerMessage message) {
     if (callbacks.sample) callbacks.sample(*sample);
   } else if (const auto* want = std::get_if<wire::WantPush>(&message.body)) {
     if (callbacks.want) callbacks.want(*want);
+  } else if (const auto* question = std::get_if<wire::Explain>(&message.body); question != nullptr && callbacks.explain) {
+    callbacks.explain(question->newer, [weak = weak_from_this(), mine = attempt, id = message.id](std::string words) {
+      const auto self = weak.lock();
+      if (self && self->channel && self->attempt == mine) self->channel->send(wire::encode({id, wire::Explained{std::move(words)}}));
+    });
   }
 }
 
@@ -188,16 +194,40 @@ bool RunnerLink::is_connected() const { return impl_->channel != nullptr; }
 const std::string& RunnerLink::endpoint() const { return impl_->endpoint; }
 const std::optional<wire::RunnerReport>& RunnerLink::last_report() const { return impl_->report; }
 
+namespace {
+
+Result<runtime::HttpClientOptions> directly(const RunnerAccess& access) {
+  runtime::HttpClientOptions options;
+  options.tls = runtime::TlsFiles{};
+  options.tls->ca_pem = access.authority;
+  options.tls->server_name = access.server_name;
+  options.bearer_token = access.token;
+  return options;
+}
+
+Result<runtime::HttpClientOptions> through(const RunnerProxy& proxy, const std::string& token) {
+  auto endpoint = runtime::parse_endpoint(proxy.endpoint);
+  if (!endpoint) return endpoint.error().at("the way to the runner");
+  runtime::HttpClientOptions options;
+  options.through = runtime::HttpProxy{std::move(*endpoint), proxy.path, {{pod::token_header, token}}};
+  if (!proxy.authorization.empty()) options.through->headers["authorization"] = proxy.authorization;
+  if (options.through->endpoint.scheme != runtime::Endpoint::Scheme::tls) return options;
+  options.tls = runtime::TlsFiles{};
+  options.tls->ca_pem = proxy.authority;
+  options.tls->server_name = proxy.server_name;
+  options.tls->certificate_pem = proxy.certificate;
+  options.tls->key_pem = proxy.key;
+  options.tls->unverified = proxy.unverified;
+  return options;
+}
+
+}  // namespace
+
 std::function<Result<runtime::HttpClientOptions>()> credentials_from(Orchestrator& orchestrator, const std::string& vm, Duration limit) {
   return [&orchestrator, vm, limit]() -> Result<runtime::HttpClientOptions> {
     const auto access = orchestrator.runner_access(vm, std::chrono::steady_clock::now() + limit);
     if (!access) return access.error();
-    runtime::HttpClientOptions options;
-    options.tls = runtime::TlsFiles{};
-    options.tls->ca_pem = access->authority;
-    options.tls->server_name = access->server_name;
-    options.bearer_token = access->token;
-    return options;
+    return access->through ? through(*access->through, access->token) : directly(*access);
   };
 }
 

@@ -40,6 +40,8 @@ class RunnerLink {
     std::function<void(const wire::RunnerReport&)> report;   // at once after connecting, and at every change
     std::function<void(const wire::SamplePush&)> sample;     // sample.at is already our loop's time
     std::function<void(const wire::WantPush&)> want;
+    // Set by who decides over the VM's size: why it is what it is, as text, through `done`, now or later.
+    std::function<void(std::optional<std::uint64_t> newer, std::function<void(std::string)> done)> explain;
     std::function<void()> connected;
     std::function<void(const Error&)> lost;                  // once per connection, and for the first failed attempt
   };

@@ -67,6 +67,9 @@ void VmScaler::adopt_runner(const VmStatus& status) {
   callbacks.report = [this](const wire::RunnerReport& report) { reported(report); };
   callbacks.sample = [this](const wire::SamplePush& push) { sampled(push); };
   callbacks.want = [this](const wire::WantPush& push) { wanted(push); };
+  callbacks.explain = [this](std::optional<std::uint64_t> newer, std::function<void(std::string)> done) {
+    tools_.explained(name_, newer, std::move(done));
+  };
   callbacks.lost = [this](const Error&) { link_lost(); };
   RunnerLinkOptions options;
   options.subscribe = true;

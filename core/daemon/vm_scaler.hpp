@@ -53,6 +53,8 @@ struct AgentTools {
   OpenPolicy open_policy;
   AgentSettings settings;
   std::function<void(const std::string& vm)> decided;  // a new decision stands in the diary
+  // Its explanation as JSON; newer: not before there is a later decision, or for a while.
+  std::function<void(const std::string& vm, std::optional<std::uint64_t> newer, std::function<void(std::string)> done)> explained;
 };
 
 class VmScaler {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "core/model/instant.hpp"
@@ -51,11 +52,23 @@ struct RunnerStatus {
   friend bool operator==(const RunnerStatus&, const RunnerStatus&) = default;
 };
 
+// A server that hands calls on to a runner which its caller cannot reach by itself. Never logged.
+struct RunnerProxy {
+  std::string endpoint, path;        // "https://10.0.0.1:6443", and what comes before the runner's own paths
+  std::string authority, server_name;  // PEM and the name in its certificate; empty authority: the system's
+  bool unverified = false;           // it is taken for the right one, whoever it is
+  std::string certificate, key;      // PEM, of the caller; empty: none
+  std::string authorization;         // header of the caller; empty: none
+
+  friend bool operator==(const RunnerProxy&, const RunnerProxy&) = default;
+};
+
 // What a caller of a runner beyond a Unix socket needs: to know it for the right one, and to be let in. Never logged.
 struct RunnerAccess {
   std::string authority;           // PEM, signed the runner's certificate; empty: its door is a Unix socket
   std::string server_name;         // that the certificate carries
-  std::string token;               // bearer
+  std::string token;               // bearer; through a proxy, which takes that header for itself, pod::token_header
+  std::optional<RunnerProxy> through{};  // then the two above are the proxy's business
 
   friend bool operator==(const RunnerAccess&, const RunnerAccess&) = default;
 };

@@ -18,6 +18,7 @@ constexpr const char* kernel = "/usr/share/neonvm/guest/vmlinuz";  // of the run
 constexpr const char* initrd = "/usr/share/neonvm/guest/initrd";
 constexpr const char* image_door = "/usr/bin/neonvm-image-door";
 constexpr unsigned user = 10020;                                // of all that runs in it
+constexpr const char* token_header = "x-neonvm-token";         // lets into a runner's door as a bearer token does
 constexpr unsigned short runner_port = 25183, migration_port = 20187;  // upstream's
 
 }  // namespace neonvm::pod

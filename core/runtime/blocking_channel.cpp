@@ -21,17 +21,17 @@ class WebSocketBlockingChannel : public BlockingChannel {
   }
 
   Status open(const Endpoint& endpoint, const std::string& path, Deadline deadline, const HttpClientOptions& client) {
-    Result<std::string> token = bearer_token(client);
-    if (!token.ok()) return token.error();
+    const Result<ChannelStart> start = channel_start(endpoint, path, client);
+    if (!start) return start.error();
     std::optional<Status> opened;
-    const auto connect = std::make_shared<ClientConnect>(io_, endpoint, client.tls.value_or(TlsFiles{}));
+    const auto connect = std::make_shared<ClientConnect>(io_, start->endpoint, client.tls.value_or(TlsFiles{}));
     connect->start([&](Result<Stream> stream) {
       if (!stream.ok()) {
         opened = stream.error();
         return;
       }
       socket_ = std::make_unique<WebSocket>(std::move(*stream), ChannelOptions{}.max_message);
-      socket_->connect(host_field(endpoint), path, *token, [&](Status status) { opened = std::move(status); });
+      socket_->connect(host_field(start->endpoint), start->path, start->headers, [&](Status status) { opened = std::move(status); });
     });
     run([&] { return opened.has_value(); }, deadline);
     if (opened && opened->ok()) {

@@ -20,12 +20,13 @@ class Opening : public std::enable_shared_from_this<Opening> {
     limit_ = loop_.at(deadline, [self] {
       self->fail({Code::deadline_exceeded, to_string(self->endpoint_) + ": no channel in time"});
     });
-    Result<std::string> token = bearer_token(client);
-    if (!token.ok()) {
-      loop_.post([self, error = token.error()] { self->fail(error); });
+    Result<ChannelStart> start = channel_start(endpoint_, path_, client);
+    if (!start) {
+      loop_.post([self, error = start.error()] { self->fail(error); });
       return;
     }
-    token_ = *token;
+    start_ = std::move(*start);
+    endpoint_ = start_.endpoint;
     connect_ = std::make_shared<ClientConnect>(loop_.impl().io, endpoint_, client.tls.value_or(TlsFiles{}));
     connect_->start([self](Result<Stream> stream) { self->connected(std::move(stream)); });
   }
@@ -35,7 +36,7 @@ class Opening : public std::enable_shared_from_this<Opening> {
     if (!done_) return;
     if (!stream.ok()) return fail(stream.error());
     socket_ = std::make_unique<WebSocket>(std::move(*stream), options_.max_message);
-    socket_->connect(host_field(endpoint_), path_, token_, [self = shared_from_this()](const Status& status) {
+    socket_->connect(host_field(endpoint_), start_.path, start_.headers, [self = shared_from_this()](const Status& status) {
       if (!self->done_) return;
       if (status.ok()) self->open();
       else self->fail(at_endpoint(self->endpoint_, status.error().at(self->path_)));
@@ -59,7 +60,8 @@ class Opening : public std::enable_shared_from_this<Opening> {
 
   Loop& loop_;
   Endpoint endpoint_;
-  std::string path_, token_;
+  std::string path_;
+  ChannelStart start_;
   ChannelOptions options_;
   Opened done_;
   Timer limit_;

@@ -100,7 +100,16 @@ class HttpServer {
   std::shared_ptr<Impl> impl_;
 };
 
+// A server that hands calls and channels on to the one that they are for (an API server's way to a pod). What the options
+// say of TLS and tokens is then for it.
+struct HttpProxy {
+  Endpoint endpoint;                       // connected to instead
+  std::string path;                        // before the path that is asked for
+  std::map<std::string, std::string> headers;  // beside the caller's
+};
+
 struct HttpClientOptions {
+  std::optional<HttpProxy> through{};
   std::optional<TlsFiles> tls;
   std::string bearer_token;
   std::string bearer_token_file;           // read for every request, so that a rotated token is used

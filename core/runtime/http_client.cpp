@@ -72,6 +72,14 @@ class Exchange {
 
 Result<HttpResponse> http_call(const Endpoint& endpoint, const HttpRequest& request, Deadline deadline,
                                const HttpClientOptions& options) {
+  if (options.through) {
+    HttpRequest handed_on = request;
+    handed_on.target = options.through->path + request.target;
+    handed_on.headers.insert(options.through->headers.begin(), options.through->headers.end());
+    HttpClientOptions to_proxy = options;
+    to_proxy.through.reset();
+    return http_call(options.through->endpoint, handed_on, deadline, to_proxy);
+  }
   try {
     Result<std::string> token = bearer_token(options);
     if (!token.ok()) return token.error();

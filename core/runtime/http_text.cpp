@@ -108,6 +108,18 @@ Result<std::string> bearer_token(const HttpClientOptions& options) {
   return token;
 }
 
+Result<ChannelStart> channel_start(const Endpoint& endpoint, const std::string& path, const HttpClientOptions& options) {
+  const Result<std::string> token = bearer_token(options);
+  if (!token) return token.error();
+  ChannelStart start{endpoint, path, {}};
+  if (options.through) start = {options.through->endpoint, options.through->path + path, options.through->headers};
+  if (!token->empty()) start.headers.emplace("authorization", "Bearer " + *token);
+  for (const auto& [name, value] : start.headers) {
+    if (breaks_line(value)) return Error{Code::invalid_argument, "header " + name + ": its value is not one line"};
+  }
+  return start;
+}
+
 std::string host_field(const Endpoint& endpoint) {
   if (endpoint.scheme == Endpoint::Scheme::unix_socket) return "localhost";
   const std::string url = to_string(endpoint);

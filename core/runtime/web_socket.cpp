@@ -124,11 +124,11 @@ void WebSocket::accept(const HttpRequest& request, Done done) {
   });
 }
 
-void WebSocket::connect(const std::string& host, const std::string& path, const std::string& bearer_token, Done done) {
+void WebSocket::connect(const std::string& host, const std::string& path, const std::map<std::string, std::string>& headers, Done done) {
   Impl& impl = *impl_;
-  impl.ws.set_option(websocket::stream_base::decorator([bearer_token](websocket::request_type& request) {
+  impl.ws.set_option(websocket::stream_base::decorator([headers](websocket::request_type& request) {
     request.set(beast::http::field::user_agent, "neonvm");
-    if (!bearer_token.empty()) request.set(beast::http::field::authorization, "Bearer " + bearer_token);
+    for (const auto& [name, value] : headers) request.set(name, value);
   }));
   impl.ws.async_handshake(impl.answer, host, path, [self = impl_, done = std::move(done)](error_code error) {
     if (self->aborted) return;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -27,7 +28,7 @@ class WebSocket {
   // Answers the upgrade `request`.
   void accept(const HttpRequest& request, Done done);
   // Asks for the upgrade. A refusal's status becomes a Code, its body part of the message.
-  void connect(const std::string& host, const std::string& path, const std::string& bearer_token, Done done);
+  void connect(const std::string& host, const std::string& path, const std::map<std::string, std::string>& headers, Done done);
 
   void read(std::function<void(Result<ChannelMessage>)> done);
   void write(const ChannelMessage& message, Done done);

@@ -29,10 +29,22 @@ void describe(auto& v, Like<RunnerStatus> auto& r) {
   v.field_or("vmEnded", r.vm_ended, false);
 }
 
+void describe(auto& v, Like<RunnerProxy> auto& p) {
+  v.need("endpoint", p.endpoint);
+  v.field("path", p.path);
+  v.field("authority", p.authority);
+  v.field("serverName", p.server_name);
+  v.field_or("unverified", p.unverified, false);
+  v.field("certificate", p.certificate);
+  v.field("key", p.key);
+  v.field("authorization", p.authorization);
+}
+
 void describe(auto& v, Like<RunnerAccess> auto& r) {
   v.field("authority", r.authority);
   v.field("serverName", r.server_name);
   v.field("token", r.token);
+  v.field("through", r.through);
 }
 
 void describe(auto& v, Like<Authority> auto& a) {

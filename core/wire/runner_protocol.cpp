@@ -23,6 +23,8 @@ const char* type_of(const GetReport*) { return "getReport"; }
 const char* type_of(const RunnerReply*) { return "reply"; }
 const char* type_of(const SamplePush*) { return "sample"; }
 const char* type_of(const WantPush*) { return "want"; }
+const char* type_of(const Explain*) { return "explain"; }
+const char* type_of(const Explained*) { return "explained"; }
 
 void machine_facts(auto& v, auto& r) {
   v.need("phase", r.phase);
@@ -63,7 +65,13 @@ void describe(auto& v, Like<RunnerReport> auto& r) {
   v.field("forwards", r.forwards);
 }
 
-void describe(auto& v, Like<Subscribe> auto& m) { v.field_or("samples", m.samples, true); }
+void describe(auto& v, Like<Subscribe> auto& m) {
+  v.field_or("samples", m.samples, true);
+  v.field_or("explains", m.explains, false);
+}
+
+void describe(auto& v, Like<Explain> auto& m) { v.field("newer", m.newer); }
+void describe(auto& v, Like<Explained> auto& m) { v.need("explanation", m.explanation); }
 
 void describe(auto& v, Like<Resize> auto& m) {
   v.need("size", m.size);

@@ -5,7 +5,7 @@
 // {"id":N,"type":T,…}, each answered by exactly one {"type":"reply","id":N,…}; the runner pushes `status` whenever it
 // changed (and once at the start), and, to peers that asked with `subscribe`, `sample` and `want`. All requests are
 // idempotent by their content. Unknown members are ignored, unknown types answered with `unsupported`.
-// exec and console have WebSockets of their own: /v1/exec, /v1/console (see below).
+// exec, console and log have WebSockets of their own: /v1/exec, /v1/console (see below), /v1/log (daemon/log_door).
 #pragma once
 
 #include <cstdint>
@@ -58,8 +58,10 @@ struct RunnerReport {
   friend bool operator==(const RunnerReport&, const RunnerReport&) = default;
 };
 
+// explains: the peer decides over the VM's size, and is asked `explain` when somebody wants to know why it is what it is.
 struct Subscribe {
   bool samples = true;
+  bool explains = false;
   friend bool operator==(const Subscribe&, const Subscribe&) = default;
 };
 // Make the VM so big. Answered when the order was taken; the way there is told by `status`.
@@ -131,8 +133,19 @@ struct WantPush {
   friend bool operator==(const WantPush&, const WantPush&) = default;
 };
 
+// Runner -> a peer that explains, with an id of the runner's own; answered by `explained` with the same id: the agent's
+// explanation (wire/explanation) as a text. newer: not before there is a decision after that number, or for 25 s.
+struct Explain {
+  std::optional<std::uint64_t> newer;
+  friend bool operator==(const Explain&, const Explain&) = default;
+};
+struct Explained {
+  std::string explanation;
+  friend bool operator==(const Explained&, const Explained&) = default;
+};
+
 using RunnerBody = std::variant<RunnerReport, Subscribe, Resize, Consent, Grown, Swap, Quota, Stop, Listen, MigrateTo, CancelMigration,
-                                Activate, Abandon, GetReport, RunnerReply, SamplePush, WantPush>;
+                                Activate, Abandon, GetReport, RunnerReply, SamplePush, WantPush, Explain, Explained>;
 struct RunnerMessage {
   std::uint64_t id = 0;                 // 0: a push
   RunnerBody body;

@@ -94,6 +94,14 @@ Result<ApiClient::Started> ApiClient::start(const ApiRequest& request, Deadline 
   return Started{(*through)->start(http_request(request, *papers)), std::move(*papers)};
 }
 
+Result<ApiClient::Way> ApiClient::way(Deadline deadline) {
+  auto papers = credentials_.papers(deadline);
+  if (!papers) return papers.error();
+  if (auto through = connections(*papers, deadline); !through) return through.error();
+  const std::lock_guard lock(mutex_);
+  return Way{addresses_[next_address_ % addresses_.size()], url_.prefix, std::move(*papers)};
+}
+
 Result<std::string> ApiClient::call(const ApiRequest& request, Deadline deadline) {
   for (bool tried_again = false;;) {
     auto papers = credentials_.papers(deadline);

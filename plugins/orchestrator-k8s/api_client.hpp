@@ -38,6 +38,13 @@ class ApiClient {
   };
   Result<Started> start(const ApiRequest& request, Deadline deadline);
   bool refused(const Papers& papers) { return credentials_.refused(papers); }
+  // For somebody who speaks to the server itself: one address of it, and the caller's papers as they are now.
+  struct Way {
+    runtime::Endpoint endpoint;
+    std::string prefix;                   // of every path
+    Papers papers;
+  };
+  Result<Way> way(Deadline deadline);
   // Nobody was there: the next request asks for the server's address anew.
   void forget_address();
 

@@ -6,6 +6,7 @@
 #include "core/wire/model_json.hpp"
 #include "plugins/orchestrator-k8s/object_json.hpp"
 #include "plugins/orchestrator-k8s/resources.hpp"
+#include "plugins/orchestrator-k8s/runner_detour.hpp"
 #include "plugins/orchestrator-k8s/webhook_trust.hpp"
 
 namespace neonvm::k8s {
@@ -200,7 +201,17 @@ Status K8sOrchestrator::stop_runner(const std::string& name, Duration grace, Dea
 std::string K8sOrchestrator::vm_directory(const std::string&) { return ""; }
 
 Result<RunnerAccess> K8sOrchestrator::runner_access(const std::string& vm_name, Deadline deadline) {
-  return secrets_->access(ns_, vm_name, deadline);
+  auto access = secrets_->access(ns_, vm_name, deadline);
+  if (!access || !pod_.through_server) return access;
+  const auto vm = get(Kind::virtual_machine, vm_name, deadline);
+  if (!vm) return vm.error();
+  const auto status = wire::decode_vm_status(vm->status);
+  if (!status) return status.error();
+  if (status->runner.empty()) return Error{Code::failed_precondition, vm_name + " has no runner now"};
+  auto proxy = runner_detour(*client_, ns_, status->runner, pod_.port, deadline);
+  if (!proxy) return proxy.error();
+  access->through = std::move(*proxy);
+  return access;
 }
 
 Result<Authority> K8sOrchestrator::webhook_authority(Deadline deadline) {

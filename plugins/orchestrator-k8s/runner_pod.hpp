@@ -22,6 +22,7 @@ struct PodSettings {
   std::string own_namespace = "neonvm-system";
   std::string kvm_resource;      // extended resource that gives a pod /dev/kvm; empty: none
   std::uint16_t port = pod::runner_port;
+  bool through_server = false;   // callers of runners are shown the way through the API server
 };
 
 constexpr const char* runner_container = "neonvm-runner";

@@ -41,10 +41,15 @@ Result<Settings> read_settings(const std::map<std::string, std::string>& options
                                                   {"runnerImage", &settings.pod.image},
                                                   {"kvmResource", &settings.pod.kvm_resource},
                                                   {"schedulerName", &settings.pod.scheduler}};
+  if (const auto way = all->find("runnersThrough"); way != all->end()) {
+    if (way->second != "server" && way->second != "pods") return bad("runnersThrough", "is \"" + way->second + "\"; give server or pods");
+    settings.pod.through_server = way->second == "server";
+    all->erase(way);
+  }
   for (const auto& [name, text] : *all) {
     const auto into = known.find(name);
     if (into == known.end()) {
-      return bad("\"" + name + "\"", "is not a setting; there are kubeconfig, context, namespace, systemNamespace, runnerImage, kvmResource, schedulerName");
+      return bad("\"" + name + "\"", "is not a setting; there are kubeconfig, context, namespace, systemNamespace, runnerImage, kvmResource, schedulerName, runnersThrough");
     }
     *into->second = text;
   }

@@ -8,6 +8,7 @@
 //   runnerImage    image of runner pods; needed only to start runners
 //   kvmResource    extended resource that gives a pod /dev/kvm ("neonvm/kvm"); empty: none is asked for
 //   schedulerName  of runner pods; empty: the cluster's default
+//   runnersThrough how callers of runners get there: "pods" by the pods' addresses, "server" through the API server; "pods"
 // Failure: an unknown name or a value that makes no sense is invalid_argument and named.
 #pragma once
 

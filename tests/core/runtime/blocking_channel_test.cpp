@@ -163,6 +163,44 @@ TEST_CASE("a blocking channel that cannot be opened says why, in time") {
   CHECK(open_channel(silent, "/", soon(20ms), {}).error().code == Code::deadline_exceeded);
 }
 
+TEST_CASE("calls and channels through a proxy go to it, under its path and with its fields") {
+  TempDir dir;
+  Backstage stage;
+  std::unique_ptr<HttpServer> proxy;
+  const Endpoint at{Endpoint::Scheme::unix_socket, dir / "proxy", 0};
+  std::string seen;
+  const auto note = [&seen](const HttpRequest& request) {
+    seen += request.target + " " + request.headers.at("x-token") + " " + request.headers.at("authorization") + "\n";
+  };
+  stage.on_loop([&] {
+    proxy = std::make_unique<HttpServer>(stage.loop);
+    proxy->route("GET", "/pods/web/proxy/", [&note](const HttpRequest& request, Responder respond) {
+      note(request);
+      respond({200, {}, "here"});
+    });
+    proxy->channel("/pods/web/proxy/v1/link", [&note](const HttpRequest& request, const std::shared_ptr<Channel>& channel) {
+      note(request);
+      channel->send("here");
+    });
+    REQUIRE(proxy->listen(at).ok());
+  });
+  HttpClientOptions how;
+  how.bearer_token = "of the caller";
+  how.through = HttpProxy{at, "/pods/web/proxy", {{"x-token", "of the pod"}}};
+  const Endpoint unreachable{Endpoint::Scheme::tcp, "192.0.2.1", 1};
+  CHECK(http_call(unreachable, {"GET", "/v1/status?a=1", {}, "", ""}, soon(), how)->body == "here");
+  auto channel = open_channel(unreachable, "/v1/link", soon(), how);
+  REQUIRE(channel.ok());
+  CHECK((*channel)->receive(soon())->data == "here");
+  stage.on_loop([&] {
+    CHECK(seen == "/pods/web/proxy/v1/status?a=1 of the pod Bearer of the caller\n"
+                  "/pods/web/proxy/v1/link of the pod Bearer of the caller\n");
+    proxy.reset();
+  });
+  how.through->headers["x-token"] = "two\r\nlines";
+  CHECK(open_channel(unreachable, "/v1/link", soon(), how).error().code == Code::invalid_argument);
+}
+
 TEST_CASE("a send that a slow peer delays is finished later") {
   EchoChannel echo;
   const auto channel = echo.open();

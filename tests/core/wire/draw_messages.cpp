@@ -133,7 +133,9 @@ GuestMessage guest_message() {
 RunnerMessage runner_message() {
   const std::function<RunnerBody()> kinds[] = {
       [] { return report(); },
-      [] { return Subscribe{coin()}; },
+      [] { return Subscribe{coin(), coin()}; },
+      [] { return Explain{maybe(number)}; },
+      [] { return Explained{text()}; },
       [] { return Resize{resources(), revision()}; },
       [] { return Consent{resources(), revision(), coin()}; },
       [] { return Grown{resources(), revision()}; },

@@ -1,5 +1,12 @@
 // The agent from end to end: a policy's wish becomes the guest's size, in the order that the laws ask for.
+#include <filesystem>
+#include <fstream>
+#include <future>
+
+#include "core/runtime/channel.hpp"
+#include "core/wire/explanation.hpp"
 #include "core/wire/model_json.hpp"
+#include "core/wire/placement_protocol.hpp"
 #include "core/wire/shadow_policies.hpp"
 #include "tests/core/daemon/town/town.hpp"
 #include "tests/support/catch.hpp"
@@ -38,6 +45,72 @@ TEST_CASE("a VM grows to its policy's wish and shrinks with the guest's consent"
   CHECK(heard_consent(town, town.qemu_of("web")));
   REQUIRE(town.until([&] { return town.plane->scheduler->ledger().totals("n1").reserved.memory == Bytes{gib}; }));
   CHECK(town.broken() == "");
+}
+
+namespace {
+
+runtime::HttpResponse asked_of_runner(Town& town, const std::string& vm, const std::string& target) {
+  const auto endpoint = runtime::parse_endpoint(town.status(vm).endpoint).value();
+  auto answer = std::async(std::launch::async, [&endpoint, target] {
+    return runtime::http_call(endpoint, {"GET", target, {}, "", ""}, std::chrono::steady_clock::now() + 20s);
+  });
+  REQUIRE(town.until([&answer] { return answer.wait_for(0s) == std::future_status::ready; }));
+  return answer.get().value();
+}
+
+}  // namespace
+
+TEST_CASE("a VM's runner says why the VM has its size, as long as somebody decides it") {
+  Town town;
+  town.node("n1", 8, 16);
+  town.wish(4, 6);
+  town.vm("web", 1, 1, true);
+  town.open();
+  REQUIRE(town.until([&] { return town.has("web", 4, 6); }));
+  const auto answer = asked_of_runner(town, "web", "/v1/explain");
+  REQUIRE(answer.status == 200);
+  const auto why = wire::decode_explanation(answer.body).value();
+  CHECK(why.vm == "web");
+  CHECK(why.decisions.back().because.front().rule == "test");
+  // Not before there is another one.
+  town.wish(2, 6);
+  const auto later = asked_of_runner(town, "web", "/v1/explain?newer=" + std::to_string(why.decisions.back().number));
+  CHECK(wire::decode_explanation(later.body)->decisions.back().number > why.decisions.back().number);
+  town.kill_control_plane();
+  runtime::HttpResponse last;
+  for (int i = 0; i < 100 && wire::decode_error(last.body).message.find("no agent") != 0; ++i) last = asked_of_runner(town, "web", "/v1/explain");
+  CHECK(last.status == 503);
+}
+
+TEST_CASE("a VM's runner hands out what its console has printed, and goes on as it prints more") {
+  Town town;
+  town.node("n1", 8, 16);
+  town.vm("web", 1, 1);
+  town.open();
+  REQUIRE(town.until([&] { return town.runs("web"); }));
+  const auto endpoint = runtime::parse_endpoint(town.status("web").endpoint).value();
+  const std::filesystem::path path = town.home.path() / "vms/web/console.log";
+  std::filesystem::create_directories(path.parent_path());
+  std::ofstream(path) << "one\ntwo\nthree\n";
+  const auto heard = [&](const std::string& query, const std::string& until) {
+    std::string text;
+    bool done = false;
+    std::shared_ptr<runtime::Channel> open;
+    runtime::connect_channel(town.loop, endpoint, "/v1/log" + query, town.loop.now() + 10s, {}, [&](auto opened) {
+      open = opened.value();
+      open->on_message([&](const runtime::ChannelMessage& message) {
+        text += message.data;
+        if (text == "two\nthree\n" && until == "more\n") std::ofstream(path, std::ios::app) << "more\n";
+        if (!until.empty() && text.ends_with(until)) open->close();
+      });
+      open->on_closed([&](const Error&) { done = true; });
+    });
+    REQUIRE(town.until([&] { return done; }));
+    return text;
+  };
+  CHECK(heard("", "") == "one\ntwo\nthree\n");
+  CHECK(heard("?tail=1", "") == "three\n");
+  CHECK(heard("?tail=2&follow=1", "more\n") == "two\nthree\nmore\n");
 }
 
 TEST_CASE("a guest that refuses keeps its memory; one that says a floor shrinks to it") {

@@ -1,0 +1,37 @@
+// LogDoor: /v1/log of a runner: what the VM's console has printed, and on as it prints more.
+//
+// A WebSocket at /v1/log[?tail=N][&follow=1]; binary messages, the file's bytes from its last N lines on. Without follow it is
+// closed at the file's end. Threads: loop thread; reads are of a local file, and only as fast as the peer takes them.
+// Failure: closed with code 1011 and the reason.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/runtime/channel.hpp"
+#include "core/runtime/http.hpp"
+
+namespace neonvm::daemon {
+
+class LogDoor {
+ public:
+  LogDoor(runtime::Loop& loop, runtime::HttpServer& server, std::string path);
+  ~LogDoor();
+  LogDoor(const LogDoor&) = delete;
+  LogDoor& operator=(const LogDoor&) = delete;
+
+ private:
+  struct Reader;
+
+  void open(const runtime::HttpRequest& request, const std::shared_ptr<runtime::Channel>& channel);
+
+  runtime::Loop& loop_;
+  std::string path_;
+  std::uint64_t last_ = 0;
+  std::map<std::uint64_t, std::unique_ptr<Reader>> readers_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace neonvm::daemon
