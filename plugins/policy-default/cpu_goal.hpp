@@ -1,7 +1,9 @@
 // cpu_goal: how many compute units the load averages ask for (autoscaling.md 2.2, CPU).
 //
-// Called by default_policy. Pure. REQUIRES fraction > 0, cpus_per_unit > 0, ratios >= 0, loads finite and >= 0.
+// Called by default_policy; inline, because simulate asks a hundred million times. Pure. REQUIRES fraction > 0, cpus_per_unit > 0, ratios >= 0, loads finite and >= 0.
 #pragma once
+
+#include <cmath>
 
 namespace neonvm::policy_default {
 
@@ -18,6 +20,22 @@ struct CpuGoal {
   double units = 0;            // not rounded
 };
 
-CpuGoal cpu_goal(double load1, double load5, const CpuTargets& targets);
+inline double weight_of_load1(double load1, double load5, const CpuTargets& targets) {
+  const double stable = targets.stable_ratio * load5;
+  const double mixed = stable + targets.mixed_ratio * load5;
+  const double distance = std::abs(load1 - load5);
+  if (distance <= stable) return 0;
+  if (distance >= mixed) return 1;
+  // The addend is upstream's guard against an empty zone; kept because results are compared number for number.
+  return (distance - stable) / (mixed - stable + 1e-6);
+}
+
+inline CpuGoal cpu_goal(double load1, double load5, const CpuTargets& targets) {
+  CpuGoal goal;
+  goal.weight = weight_of_load1(load1, load5, targets);
+  goal.load = goal.weight * load1 + (1 - goal.weight) * load5;
+  goal.units = goal.load / targets.fraction / targets.cpus_per_unit;
+  return goal;
+}
 
 }  // namespace neonvm::policy_default

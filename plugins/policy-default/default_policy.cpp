@@ -6,6 +6,7 @@
 
 #include "plugins/policy-default/memory_goal.hpp"
 #include "plugins/policy-default/readings.hpp"
+#include "plugins/policy-default/rounding.hpp"
 #include "plugins/policy-default/targets.hpp"
 
 namespace neonvm::policy_default {
@@ -44,21 +45,21 @@ class Deciding {
     reasons_.say(goal_, rule, line);
   }
 
-  void missing(const Missing& what) {
+  void missing(const char* what) {
     goal_.complete = false;
-    if (explains_) reasons_.say(goal_, "missing-metrics", what.line());
+    if (explains_) reasons_.say(goal_, "missing-metrics", missing_of(input_.samples, input_.now, what).line());
   }
 
   void cpu() {
-    const Reading<Load> load = read_load(input_.samples, input_.now);
-    if (!load.value) return missing(load.missing);
+    const std::optional<Load> load = read_load(input_.samples, input_.now);
+    if (!load) return missing(load_average);
     const CpuTargets& t = targets_.cpu;
-    const CpuGoal goal = cpu_goal(load.value->load1, load.value->load5, t);
-    cpu_units_ = std::round(goal.units);
+    const CpuGoal goal = cpu_goal(load->load1, load->load5, t);
+    cpu_units_ = rounded(goal.units);
     say("cpu.load1", [&](Line& line) {
-      line << "load1 " << load.value->load1;
-      if (goal.weight != 1 && load.value->load1 != load.value->load5) {
-        line << " is near load5 " << load.value->load5 << ", so " << whole(goal.weight * 100) << "% of it: load "
+      line << "load1 " << load->load1;
+      if (goal.weight != 1 && load->load1 != load->load5) {
+        line << " is near load5 " << load->load5 << ", so " << whole(goal.weight * 100) << "% of it: load "
              << goal.load;
       }
       line << " / " << Figure{t.fraction, 6} << " per CPU / " << Figure{t.cpus_per_unit, 6} << " CPU = " << goal.units
@@ -69,15 +70,15 @@ class Deciding {
   // Bytes that the cache will want soon; none when that cannot be told.
   std::optional<double> cache() {
     const auto pages = read_working_set(input_.samples, input_.now);
-    if (!pages.value) {
-      missing(pages.missing);
+    if (!pages) {
+      missing(cache_working_set);
       return std::nullopt;
     }
     const WindowSettings& w = targets_.windows;
-    const std::optional<WorkingSet> set = working_set(*pages.value, w);
+    const std::optional<WorkingSet> set = working_set(*pages, w);
     if (!set) {
       say("too-few-windows", [&](Line& line) {
-        line << std::uint64_t{pages.value->size()} << " windows of the working set, but " << w.min_wait << " + "
+        line << std::uint64_t{pages->size()} << " windows of the working set, but " << w.min_wait << " + "
              << w.window << " - 1 are needed";
       });
       return std::nullopt;
@@ -93,23 +94,23 @@ class Deciding {
   }
 
   void memory(const std::optional<double>& cache_bytes) {
-    const Reading<Bytes> used = read_used_memory(input_.samples, input_.now);
-    if (!used.value) return missing(used.missing);
+    const std::optional<Bytes> used = read_used_memory(input_.samples, input_.now);
+    if (!used) return missing(memory_usage);
     const Bytes unit = input_.compute_unit.memory;
-    const double by_usage = usage_units(*used.value, targets_.memory_usage, unit);
+    const double by_usage = usage_units(*used, targets_.memory_usage, unit);
     memory_units_ = by_usage;
     say("memory.usage", [&](Line& line) {
-      line << in_mib(*used.value) << " MiB in use / " << Figure{targets_.memory_usage, 6} << " / " << in_mib(unit)
+      line << in_mib(*used) << " MiB in use / " << Figure{targets_.memory_usage, 6} << " / " << in_mib(unit)
            << " MiB = " << by_usage << " CU";
     });
     if (!cache_bytes) return;
-    const Reading<Bytes> cached = read_cached_memory(input_.samples, input_.now);
-    if (!cached.value) return missing(cached.missing);
-    const double by_total = total_units(*used.value, *cached.value, *cache_bytes, targets_.memory_total, unit);
+    const std::optional<Bytes> cached = read_cached_memory(input_.samples, input_.now);
+    if (!cached) return missing(page_cache);
+    const double by_total = total_units(*used, *cached, *cache_bytes, targets_.memory_total, unit);
     memory_units_ = std::max(by_usage, by_total);
     say("memory.total", [&](Line& line) {
-      const double matters = std::min(*cache_bytes, static_cast<double>(cached.value->value));
-      line << in_mib(*used.value) << " MiB in use + " << in_mib(matters) << " MiB of cache that matters / "
+      const double matters = std::min(*cache_bytes, static_cast<double>(cached->value));
+      line << in_mib(*used) << " MiB in use + " << in_mib(matters) << " MiB of cache that matters / "
            << Figure{targets_.memory_total, 6} << " / " << in_mib(unit) << " MiB = " << by_total << " CU";
     });
   }

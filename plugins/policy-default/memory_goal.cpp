@@ -1,7 +1,6 @@
 #include "plugins/policy-default/memory_goal.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 namespace neonvm::policy_default {
 namespace {
@@ -9,10 +8,6 @@ namespace {
 double as_double(Bytes bytes) { return static_cast<double>(bytes.value); }
 
 }  // namespace
-
-double usage_units(Bytes used, double fraction, Bytes unit) {
-  return std::round(as_double(used) / fraction) / as_double(unit);
-}
 
 double total_units(Bytes used, Bytes cached, double working_set, double fraction, Bytes unit) {
   const double cache_that_matters = std::min(working_set, as_double(cached));

@@ -22,16 +22,16 @@ policy::Line Missing::line() const {
              << in_seconds(max_age) << " s, so no " << what;
 }
 
-Reading<Bytes> read_cached_memory(std::span<const GuestSample> samples, Instant now) {
-  return newest<Bytes>(samples, now, "size of the page cache", [](const GuestSample& s) -> std::optional<Bytes> {
+std::optional<Bytes> read_cached_memory(std::span<const GuestSample> samples, Instant now) {
+  return newest<Bytes>(samples, now, [](const GuestSample& s) -> std::optional<Bytes> {
     if (!is_known(s.memory_cached)) return std::nullopt;
     return s.memory_cached;
   });
 }
 
-Reading<std::span<const double>> read_working_set(std::span<const GuestSample> samples, Instant now) {
+std::optional<std::span<const double>> read_working_set(std::span<const GuestSample> samples, Instant now) {
   using Pages = std::span<const double>;
-  return newest<Pages>(samples, now, "working set of the file cache", [](const GuestSample& s) -> std::optional<Pages> {
+  return newest<Pages>(samples, now, [](const GuestSample& s) -> std::optional<Pages> {
     const Pages pages = s.working_set_pages;
     if (pages.empty() || !std::all_of(pages.begin(), pages.end(), makes_sense)) return std::nullopt;
     return pages;

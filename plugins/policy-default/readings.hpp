@@ -1,7 +1,7 @@
 // readings: which of the samples count: for each figure the newest one that is not older than `max_age` and makes sense.
 //
 // As upstream, a broken sample leaves the one before it in force; unlike upstream, not for ever. Called by
-// default_policy. Pure. A figure that is missing says why, for people. Samples ahead of `now` do not count.
+// default_policy. Pure. Why a figure is missing is asked apart, for people. Samples ahead of `now` do not count.
 #pragma once
 
 #include <cmath>
@@ -25,42 +25,41 @@ struct Missing {
   [[nodiscard]] policy::Line line() const;
 };
 
-template <typename T>
-struct Reading {
-  std::optional<T> value;
-  Missing missing;
-};
-
 struct Load {
   double load1 = 0, load5 = 0;
 };
 
-// Why there is none.
+constexpr const char* load_average = "load average";
+constexpr const char* memory_usage = "memory usage";
+constexpr const char* page_cache = "size of the page cache";
+constexpr const char* cache_working_set = "working set of the file cache";
+
+// Why there is no `what`, one of these.
 Missing missing_of(std::span<const GuestSample> samples, Instant now, const char* what);
 
 inline bool makes_sense(double x) { return std::isfinite(x) && x >= 0; }
 
 // `take` answers the figure, or none when this sample has no usable one. Here, because simulate asks a hundred million times.
 template <typename T, typename Take>
-Reading<T> newest(std::span<const GuestSample> samples, Instant now, const char* what, Take take) {
+std::optional<T> newest(std::span<const GuestSample> samples, Instant now, Take take) {
   for (std::size_t i = samples.size(); i-- > 0;) {
     const auto old = policy::age(samples[i].at, now);
     if (!old) continue;
     if (*old > max_age) break;
-    if (std::optional<T> value = take(samples[i])) return {value, {}};
+    if (std::optional<T> value = take(samples[i])) return value;
   }
-  return {std::nullopt, missing_of(samples, now, what)};
+  return std::nullopt;
 }
 
-inline Reading<Load> read_load(std::span<const GuestSample> samples, Instant now) {
-  return newest<Load>(samples, now, "load average", [](const GuestSample& s) -> std::optional<Load> {
+inline std::optional<Load> read_load(std::span<const GuestSample> samples, Instant now) {
+  return newest<Load>(samples, now, [](const GuestSample& s) -> std::optional<Load> {
     if (!makes_sense(s.load1) || !makes_sense(s.load5)) return std::nullopt;
     return Load{s.load1, s.load5};
   });
 }
 
-inline Reading<Bytes> read_used_memory(std::span<const GuestSample> samples, Instant now) {
-  return newest<Bytes>(samples, now, "memory usage", [](const GuestSample& s) -> std::optional<Bytes> {
+inline std::optional<Bytes> read_used_memory(std::span<const GuestSample> samples, Instant now) {
+  return newest<Bytes>(samples, now, [](const GuestSample& s) -> std::optional<Bytes> {
     if (!is_known(s.memory_total) || !is_known(s.memory_available) || s.memory_available > s.memory_total) {
       return std::nullopt;
     }
@@ -68,7 +67,7 @@ inline Reading<Bytes> read_used_memory(std::span<const GuestSample> samples, Ins
   });
 }
 
-Reading<Bytes> read_cached_memory(std::span<const GuestSample> samples, Instant now);
-Reading<std::span<const double>> read_working_set(std::span<const GuestSample> samples, Instant now);
+std::optional<Bytes> read_cached_memory(std::span<const GuestSample> samples, Instant now);
+std::optional<std::span<const double>> read_working_set(std::span<const GuestSample> samples, Instant now);
 
 }  // namespace neonvm::policy_default
