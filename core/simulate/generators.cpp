@@ -71,7 +71,8 @@ class Bursty final : public Generator {
   Piece make(double at) override {
     on_ = !on_;
     const double mean = on_ ? spec_.period / 1440 * 2 : spec_.period / 1440 * 12;
-    return at_level(on_ ? noise(0.4) : 0, on_ ? 0.6 : 0, at + 1 + random_.exponential(mean));
+    const double lasts = random_.exponential(mean);   // drawn by itself: compilers differ in which argument comes first
+    return at_level(on_ ? noise(0.4) : 0, on_ ? 0.6 : 0, at + 1 + lasts);
   }
 
  private:
