@@ -49,7 +49,9 @@ void GuestConsent::sampled(const GuestSample& sample) {
   look.refaults = sample.refaults;
   look.stalled = is_known(sample.memory.some) ? sample.memory.some : sample.memory.some_avg10 / 100;
   looks_.push_back(look);
-  while (looks_.size() > kept_looks || looks_.front().at + settings_.rate_window * 2 < look.at) looks_.pop_front();
+  const auto kept = std::find_if(looks_.end() - static_cast<std::ptrdiff_t>(std::min(looks_.size(), kept_looks)), looks_.end(),
+                                 [&](const Look& l) { return l.at + settings_.rate_window * 2 >= look.at; });
+  looks_.erase(looks_.begin(), kept);
 }
 
 void GuestConsent::cgroup_sampled(Bytes anonymous, Instant at) {

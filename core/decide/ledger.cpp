@@ -46,8 +46,6 @@ Resources scaled(const Resources& r, double share) {
 
 }  // namespace
 
-Resources reserved(const Booking& booking) { return field_max(booking.granted, booking.actual); }
-
 Resources applied(const Resources& size, const Overcommit& overcommit) {
   return {MilliCpu{ratio(size.cpu.value, 1000, factor(overcommit.cpu), true)},
           Bytes{ratio(size.memory.value, 1000, factor(overcommit.memory), true)}};

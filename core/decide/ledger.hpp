@@ -66,7 +66,7 @@ struct Booking {
   Instant earlier_until{};       // an earlier life of its asker may write what it was granted, up to then
 };
 
-Resources reserved(const Booking& booking);
+inline Resources reserved(const Booking& booking) { return field_max(booking.granted, booking.actual); }
 // What a reservation of `size` takes from a node.
 Resources applied(const Resources& size, const Overcommit& overcommit);
 

@@ -15,10 +15,11 @@ SimulatedNode::SimulatedNode(Node node, std::unique_ptr<Policy> policy) : node_(
 
 void SimulatedNode::run(Instant until, bool lockstep) {
   if (lockstep) return run_in_lockstep(until);
-  Run run{until, Agenda(vms_.size()), std::vector<Instant>(vms_.size(), not_waiting)};
+  Run run{until, Agenda(vms_.size()), std::vector<Instant>(vms_.size(), not_waiting), std::vector<std::uint64_t>(vms_.size(), 0)};
   for (std::size_t i = 0; i < vms_.size(); ++i) {
-    if (i + 2 < vms_.size()) vms_[i + 2]->fetch();
-    if (i + 1 < vms_.size()) vms_[i + 1]->fetch_rest();
+    if (i + 3 < vms_.size()) vms_[i + 3]->fetch();
+    if (i + 2 < vms_.size()) vms_[i + 2]->fetch_rest(until);
+    if (i + 1 < vms_.size()) vms_[i + 1]->fetch_last(until);
     go_on(run, i);
   }
   while (!run.agenda.empty()) {
@@ -28,8 +29,9 @@ void SimulatedNode::run(Instant until, bool lockstep) {
     if (run.waits[place] != not_waiting) {
       run.waits[place] = not_waiting;
       vm.waited(at);
-    } else if (vm.visit(ledger_)) {
-      wake(run, place, at);
+    } else {
+      run.sure[place] = 0;
+      if (vm.visit(ledger_)) ++run.books, wake(run, place, at);
     }
     go_on(run, place);
   }
@@ -43,7 +45,10 @@ void SimulatedNode::run(Instant until, bool lockstep) {
 void SimulatedNode::go_on(Run& run, std::size_t place) {
   SimulatedVm& vm = *vms_[place];
   auto stop = vm.advance(run.until, policy_, true);
-  if (stop && stop->waits && !vm.would_still_wait(ledger_)) stop = vm.advance(run.until, policy_);
+  if (stop && stop->waits && run.sure[place] != run.books) {
+    if (vm.would_still_wait(ledger_)) run.sure[place] = run.books;
+    else stop = vm.advance(run.until, policy_);
+  }
   if (stop && stop->waits) run.waits[place] = stop->at;
   if (stop && stop->at < run.until) run.agenda.put(place, stop->at);
   else run.agenda.remove(place);
@@ -52,7 +57,11 @@ void SimulatedNode::go_on(Run& run, std::size_t place) {
 // What was asked before the visit of the VM at `by` has the answer of before.
 void SimulatedNode::wake(Run& run, std::size_t by, Instant at) {
   for (std::size_t i = 0; i < vms_.size(); ++i) {
-    if (run.waits[i] == not_waiting || vms_[i]->would_still_wait(ledger_)) continue;
+    if (run.waits[i] == not_waiting) continue;
+    if (vms_[i]->would_still_wait(ledger_)) {
+      run.sure[i] = run.books;
+      continue;
+    }
     run.waits[i] = not_waiting;
     vms_[i]->waited(i < by ? at + Duration(1) : at);
     go_on(run, i);

@@ -39,6 +39,8 @@ class SimulatedNode {
     Instant until;
     Agenda agenda;                          // visits; of a VM that waits, when something else happens to it
     std::vector<Instant> waits;             // by place: until when; Instant::max(): it does not wait
+    std::vector<std::uint64_t> sure;        // by place: with which books its answer was found to be the last one
+    std::uint64_t books = 1;                // counted up when they change
   };
 
   [[nodiscard]] std::size_t place_of(std::size_t index) const;

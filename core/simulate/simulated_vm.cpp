@@ -36,8 +36,9 @@ double whole_units(double cpu, double memory, const Resources& unit) {
 
 SimulatedVm::SimulatedVm(const VmPlan& plan, const Settings& settings, std::unique_ptr<DemandSource> demand,
                          std::size_t index, Instant at, Shown* shown)
-    : plan_(&plan), settings_(&settings), name_(plan.name), min_(plan.min), max_(plan.max), index_(index), shown_(shown),
-      asked_(plan.start),      actual_(plan.start), now_(at), piece_end_(at), sampled_at_(at), settled_at_(at),
+    : plan_(&plan), settings_(&settings), name_(plan.name), min_(plan.min), max_(plan.max),
+      memory_step_(plan.memory_step), index_(index), shown_(shown),
+      asked_(plan.start), actual_(plan.start), now_(at), piece_end_(at), sampled_at_(at), settled_at_(at),
       guest_(settings.guest, plan.min.memory, plan.max.cpu.whole_cpus()), source_(std::move(demand)),
       scaling_(scaling_of(settings), {plan.min, plan.max, plan.memory_step}, {plan.start, plan.start, {}}, at),
       consent_(settings.consent), holder_(plan.name) {
@@ -66,10 +67,22 @@ Instant SimulatedVm::next_at() const {
 
 void SimulatedVm::fetch() const { fetch_lines(this, &stats_.cpu_levels); }
 
-void SimulatedVm::fetch_rest() const {
+void SimulatedVm::fetch_rest(Instant until) const {
+  if (piece_end_ < until) fetch_lines(source_.get(), source_.get() + 16);
+  if (will_look_at_memory(until)) fetch_lines(&consent_, &holder_);
   if (!denied_ || booking_ == nullptr) return;
+  fetch_lines(events_.data(), events_.data() + 1);
   fetch_lines(&booking_->granted, booking_ + 1);
   fetch_lines(&question_, &consent_);
+}
+
+void SimulatedVm::fetch_last(Instant until) const {
+  if (will_look_at_memory(until)) consent_.fetch();
+}
+
+// As far as can be told beforehand.
+bool SimulatedVm::will_look_at_memory(Instant until) const {
+  return memory_at_ < until || told_ != actual_.memory || guest_.available() < guest_.total() * fourth;
 }
 
 bool SimulatedVm::only_waits() const {
@@ -162,9 +175,9 @@ void SimulatedVm::next_piece() {
   const Demand& d = piece_.demand;
   const double until = piece_.until;
   piece_end_ = until < 1e9 ? std::max(at_trace_second(until), now_ + Duration(1)) : never;
-  const double most_memory = static_cast<double>(plan_->max.memory.value);
+  const double most_memory = static_cast<double>(max_.memory.value);
   constexpr double overhead = 64.0 * static_cast<double>(mib);
-  needed_cpu_ = std::min(d.cpu, plan_->max.cpu.cpus());
+  needed_cpu_ = std::min(d.cpu, max_.cpu.cpus());
   needed_memory_ = std::min(d.anonymous * (1 + 1.0 / 512) + d.file + overhead, most_memory);
   shown_->needed = {milli(needed_cpu_), Bytes{static_cast<std::uint64_t>(needed_memory_)}};
   oracle_units_ = whole_units(needed_cpu_, needed_memory_, settings_->compute_unit);
@@ -271,8 +284,8 @@ void SimulatedVm::ask_policy(Instant at, PolicyCall& policy) {
 // What Scaling makes of a wish before anything else: goals that differ only beyond the bounds are one goal.
 Resources SimulatedVm::as_scaled(Resources wish) const {
   if (settings_->scaling.coupled) return wish;
-  wish.memory = round_up(std::min(wish.memory, plan_->max.memory), plan_->memory_step.value);
-  return clamp(wish, plan_->min, plan_->max);
+  wish.memory = round_up(std::min(wish.memory, max_.memory), memory_step_.value);
+  return clamp(wish, min_, max_);
 }
 
 bool SimulatedVm::memory_runs_short() const {

@@ -71,9 +71,10 @@ class SimulatedVm {
   // All questions that reached the node before `before` have been answered as the last one was. Ends the waiting.
   void waited(Instant before);
   // Asks the processor for what advance() and visit() will look at: with thousands of VMs none of it is in its cache.
-  // First fetch(), and while another VM runs fetch_rest(), which looks for more in what fetch() has brought.
+  // First fetch(), and while other VMs run fetch_rest() and fetch_last(), which look for more in what the one before brought.
   void fetch() const;
-  void fetch_rest() const;
+  void fetch_rest(Instant until) const;
+  void fetch_last(Instant until) const;
   // When something happens to it next.
   [[nodiscard]] Instant next_at() const;
   // Brings it to `at`, so that something can happen to it from outside.
@@ -138,6 +139,7 @@ class SimulatedVm {
   void feed_consent(Instant at);
   void tell(Bytes memory, Instant at) { told_ = memory, consent_.size_told(memory, at); }
   [[nodiscard]] bool memory_runs_short() const;
+  [[nodiscard]] bool will_look_at_memory(Instant until) const;
   [[nodiscard]] std::size_t first_event() const;
   [[nodiscard]] bool only_waits() const;
 
@@ -145,6 +147,8 @@ class SimulatedVm {
   void changed();
   void think(Instant at);
   void ask_again(Instant at);
+  void put_again(Instant at);
+  void refused_again(Instant at);
   void start(const decide::Actions& actions, Instant at);
   void send(Event event, Instant at, Duration delay);
   [[nodiscard]] bool still_no_room(const Event& event);
@@ -161,6 +165,7 @@ class SimulatedVm {
   const Settings* settings_;
   std::string_view name_;                     // of the plan, as are these
   Resources min_, max_;
+  Bytes memory_step_;
   std::size_t index_;
   Mischief* mischief_ = nullptr;
   Shown* shown_;

@@ -44,17 +44,21 @@ void SimulatedVm::think(Instant at) {
 }
 
 // What next() would say now, without asking it.
-void SimulatedVm::ask_again(Instant at) {
+void SimulatedVm::put_again(Instant at) {
   ++question_.id;
   question_.last_permit = scaling_.permit();
   scaling_.permit_asked(question_, at);
+  asked_at_ = at;
+  wake_at_ = never;     // the answer comes first
+}
+
+void SimulatedVm::ask_again(Instant at) {
+  put_again(at);
   Event event;
   event.kind = Kind::ask;
   event.id = question_.id, event.to = question_.wanted, event.revision = question_.revision;
   event.from = question_.last_permit.value_or(Resources{});
   send(std::move(event), at, settings_->delays.permit / 2);
-  asked_at_ = at;
-  wake_at_ = never;     // the answer comes first
 }
 
 void SimulatedVm::start(const decide::Actions& actions, Instant at) {
@@ -104,18 +108,20 @@ void SimulatedVm::waited(Instant before) {
   const Duration half = settings_->delays.permit / 2, period = settings_->scaling.permit_denied_retry;
   const Instant first = wake_at_ + half;
   if (before <= first) return;
-  const auto times = static_cast<std::uint64_t>((before - first - Duration(1)) / period) + 1;
+  // Mostly it is one: a division costs more than the rest.
+  const Duration asking = before - first - Duration(1);
+  const std::uint64_t times = asking < period ? 1 : static_cast<std::uint64_t>(asking / period) + 1;
   const Instant last = wake_at_ + period * static_cast<std::int64_t>(times - 1);
   question_.id += times - 1;
   stats_.denials += times;
-  ask_again(last);
-  Event& answer = events_.back();
+  put_again(last);
+  const Instant answered = last + half * 2;
+  if (answered < before) return refused_again(answered);
+  Event answer;
   answer.kind = Kind::permit;
-  answer.due += half;
-  answer.to = *scaling_.permit();
-  if (answer.due >= before) return;
-  (void)still_no_room(answer);
-  events_.pop_back();
+  answer.id = question_.id, answer.revision = question_.revision;
+  answer.from = question_.last_permit.value_or(Resources{}), answer.to = *scaling_.permit();
+  send(std::move(answer), answered, Duration{0});
 }
 
 bool SimulatedVm::visit(decide::Ledger& ledger) {
@@ -154,10 +160,13 @@ bool SimulatedVm::visit(decide::Ledger& ledger) {
 // The answer to a question, the same as the last time: waits for the next time to ask.
 bool SimulatedVm::still_no_room(const Event& event) {
   const bool same = repeats_ && event.kind == Kind::permit && event.ok && event.to == scaling_.permit();
-  if (!same) return false;
-  scaling_.permit_granted(event.id, event.to, event.due);
-  wake_at_ = std::max(std::min(asked_at_ + settings_->scaling.permit_denied_retry, besides_), event.due + tick);
-  return true;
+  if (same) refused_again(event.due);
+  return same;
+}
+
+void SimulatedVm::refused_again(Instant at) {
+  scaling_.permit_granted(question_.id, *scaling_.permit(), at);
+  wake_at_ = std::max(std::min(asked_at_ + settings_->scaling.permit_denied_retry, besides_), at + tick);
 }
 
 void SimulatedVm::happens(const Event& event) {
