@@ -69,7 +69,7 @@ class Meter {
   Meter(const Meter&) = delete;
   Meter& operator=(const Meter&) = delete;
   void show(double done, double of) {
-    if (!stderr_is_terminal()) return;
+    if (name_.empty() || !stderr_is_terminal()) return;
     const Instant now = std::chrono::steady_clock::now();
     if (now - last_ < std::chrono::milliseconds(200)) return;
     last_ = now;

@@ -39,7 +39,7 @@ Result<std::vector<simulate::NamedResult>> run_worlds(Context& context, const Si
 // Says what was checked, or which law broke, by what, and how to see it again: then 1. 130 after Ctrl-C.
 Result<int> simulate_faults(Context& context, const SimulateConfig& config, const std::string& policy, std::uint64_t seed);
 
-// Shows how far a run is, ends a program whose policy does not answer, and says no after Ctrl-C.
+// Shows how far a run is (without a name: not), ends a program whose policy does not answer, and says no after Ctrl-C.
 simulate::ProgressCall progress_of(const std::string& name, const std::string& policy);
 // "pressure,calm=30" opened, once a call.
 Result<simulate::PolicyFactory> policy_factory(Context& context, const std::string& text);

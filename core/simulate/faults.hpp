@@ -2,7 +2,7 @@
 //
 // Used by cli/simulate and tests. Faults are drawn from a seed before the run; whether a message is lost depends only on
 // the seed, the VM, the moment and the message, so leaving one fault out does not change the rest of the world at once.
-// shortened() finds a short list of faults that still breaks a law, for people to look at.
+// shortening.hpp finds few of them that still break a law, for people to look at.
 //
 // What goes wrong: agents, schedulers and guests end and come back; a VM's messages to its scheduler are cut off; messages
 // are lost, answered without an answer, doubled, late; the store is slow; guests refuse; the wall clock jumps.
@@ -18,7 +18,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -62,14 +61,5 @@ struct FaultsRun {
 Result<FaultsRun> run_with_faults(const ClusterPlan& plan, Settings settings, const SourceFactory& sources,
                                   const PolicyFactory& policies, const std::vector<Fault>& faults, std::uint64_t seed,
                                   double end, const ProgressCall& progress = {});
-
-// Trace second at which a world with these faults breaks a law; none: it does not.
-using BreakingCall = std::function<std::optional<double>(const std::vector<Fault>&)>;
-
-// Few of `faults`, which break something at `broken_at`, that still do. First what came after the break goes, which needs
-// no run; then everything but one VM, then every kind, then every VM, then ever shorter stretches of time. Each time what is
-// left is cut where it breaks now. `breaks` runs a world, at most `most_runs` times.
-std::vector<Fault> shortened(const std::vector<Fault>& faults, double broken_at, const BreakingCall& breaks,
-                             std::size_t most_runs = 2000);
 
 }  // namespace neonvm::simulate

@@ -110,7 +110,7 @@ class FaultyWorld final : public World, public Mischief {
       world.push_back(std::move(seen));
     }
     const decide::ScalingSettings& s = settings_.scaling;
-    node.ledger().rebuilt(std::move(world), at + s.permit_valid + s.deed_timeout);
+    node.ledger().rebuilt(std::move(world), at + settings_.restating.value_or(s.permit_valid + s.deed_timeout));
     for (const auto& vm : node.vms()) vm->books_were_rebuilt();
   }
 

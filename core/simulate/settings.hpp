@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <cstddef>
+#include <optional>
 
 #include "core/decide/guest_consent.hpp"
 #include "core/decide/placement.hpp"
@@ -72,6 +73,9 @@ struct Settings {
   Delays delays;
   GuestRates guest;
   Network network;
+  // How long a new scheduler waits, after losing its books, for permits to be restated; none: as long as one may be used.
+  // Shorter breaks a law: for the tests that see it break.
+  std::optional<Duration> restating;
   std::int64_t epoch_seconds = 0;                    // wall clock at trace second 0; 0: unknown
   unsigned threads = 1;
   // Do not go through code whose answer cannot differ from the last one. Never changes a result; off only in the test
