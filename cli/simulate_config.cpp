@@ -9,12 +9,19 @@
 #define TOML_EXCEPTIONS 1
 #include <toml++/toml.h>
 
+#include "cli/meter.hpp"
 #include "cli/suggest.hpp"
 #include "core/simulate/random.hpp"
 
 namespace neonvm::cli {
 
 namespace {
+
+Result<simulate::Trace> read_shown(const std::vector<std::string>& files, const simulate::TraceOptions& options) {
+  const std::string& first = files.front();
+  Meter meter("reading " + first.substr(first.find_last_of('/') + 1) + (files.size() > 1 ? " and others" : ""));
+  return simulate::read_trace(files, options, [&](double done, double of) { meter.show(done, of); });
+}
 
 using simulate::GeneratorSpec;
 using simulate::VmPlan;
@@ -243,7 +250,7 @@ class Reader {
     for (std::string& path : work.traces)
       if (path.front() != '/' && slash != std::string::npos) path = file_.substr(0, slash + 1) + path;
     work.trace_options.most_vms = count == 1 ? work.trace_options.most_vms : count;
-    auto trace = simulate::read_trace(work.traces, work.trace_options);
+    auto trace = read_shown(work.traces, work.trace_options);
     if (!trace) return complain(table.source(), "vm.trace: " + trace.error().message);
     work.trace = std::make_shared<const simulate::Trace>(std::move(*trace));
     const std::size_t tracks = work.trace->tracks.size();
@@ -308,7 +315,7 @@ Result<SimulateConfig> load_simulate_config(const std::string& path) {
 Result<SimulateConfig> cluster_for_traces(const std::vector<std::string>& files, const simulate::TraceOptions& options,
                                           const Resources& min, const Resources& max) {
   SimulateConfig config;
-  auto trace = simulate::read_trace(files, options);
+  auto trace = read_shown(files, options);
   if (!trace) return trace.error();
   Workload work{{}, files, options, std::make_shared<const simulate::Trace>(std::move(*trace))};
   const std::size_t count = work.trace->tracks.size();

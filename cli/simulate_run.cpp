@@ -10,6 +10,7 @@
 #include <thread>
 #include <unistd.h>
 
+#include "cli/meter.hpp"
 #include "cli/output.hpp"
 #include "plugins/policy-default/default_policy.hpp"
 
@@ -57,33 +58,6 @@ class Watchdog {
   std::condition_variable woken_;
   bool over_ = false;
   std::thread thread_;
-};
-
-// On a terminal one moving line: name, share, time left.
-class Meter {
- public:
-  explicit Meter(std::string name) : name_(std::move(name)) {}
-  ~Meter() {
-    if (shown_) std::fprintf(stderr, "\r\033[K");
-  }
-  Meter(const Meter&) = delete;
-  Meter& operator=(const Meter&) = delete;
-  void show(double done, double of) {
-    if (name_.empty() || !stderr_is_terminal()) return;
-    const Instant now = std::chrono::steady_clock::now();
-    if (now - last_ < std::chrono::milliseconds(200)) return;
-    last_ = now;
-    const double share = done / of, took = seconds(now - began_);
-    const int full = static_cast<int>(share * 30);
-    std::fprintf(stderr, "\r\033[K%s [%.*s%.*s] %3.0f %%, %.0f s left", name_.c_str(), full, "##############################",
-                 30 - full, "..............................", share * 100, share > 0 ? took / share - took : 0);
-    shown_ = true;
-  }
-
- private:
-  std::string name_;
-  Instant began_ = std::chrono::steady_clock::now(), last_{};
-  bool shown_ = false;
 };
 
 struct PolicyWord {

@@ -25,6 +25,8 @@ Result<LineFile> LineFile::open(const std::string& path) {
   return LineFile(path, file);
 }
 
+double LineFile::read_so_far() const { return static_cast<double>(std::max<z_off_t>(0, gzoffset(as_gz(file_.get())))); }
+
 Error LineFile::wrong(std::size_t column, const std::string& what) const {
   std::string place = path_ + ":" + std::to_string(number_);
   if (column != 0) place += ":" + std::to_string(column);

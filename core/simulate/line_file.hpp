@@ -22,6 +22,8 @@ class LineFile {
   Result<bool> next(std::string_view& line);
   [[nodiscard]] std::uint64_t number() const { return number_; }   // of the line last read, from 1
   [[nodiscard]] const std::string& path() const { return path_; }
+  // Bytes of the file, as it lies there, that have been read.
+  [[nodiscard]] double read_so_far() const;
   // "file:line:column: " + what is wrong there; column from 1, 0: none.
   [[nodiscard]] Error wrong(std::size_t column, const std::string& what) const;
 

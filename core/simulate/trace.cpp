@@ -1,6 +1,7 @@
 #include "core/simulate/trace.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <unordered_map>
 
 #include "core/simulate/line_file.hpp"
@@ -22,7 +23,13 @@ std::string stem(const std::string& path) {
 
 class Collector {
  public:
-  explicit Collector(const TraceOptions& options) : options_(options) {}
+  Collector(const std::vector<std::string>& paths, const TraceOptions& options, const ReadingCall& told) : options_(options), told_(told) {
+    for (const std::string& path : paths) {
+      std::error_code none;
+      const auto size = std::filesystem::file_size(path, none);
+      if (!none) bytes_ += static_cast<double>(size);
+    }
+  }
 
   Status read(const std::string& path) {
     auto file = LineFile::open(path);
@@ -39,7 +46,12 @@ class Collector {
     while (true) {
       const auto more = file->next(line);
       if (!more) return more.error();
-      if (!*more) return {};
+      constexpr std::uint64_t seldom = 4096;
+      if (told_ && file->number() % seldom == 0) told_(bytes_before_ + file->read_so_far(), bytes_);
+      if (!*more) {
+        bytes_before_ += file->read_so_far();
+        return {};
+      }
       bool found = false;
       LineFault fault = format->read(line, first, reading, found);
       if (fault.what.empty() && found) fault = check_reading(reading);
@@ -103,6 +115,8 @@ class Collector {
   }
 
   const TraceOptions& options_;
+  const ReadingCall& told_;
+  double bytes_ = 0, bytes_before_ = 0;   // of all files; of those behind us
   std::unordered_map<std::string, std::size_t> places_;
   std::vector<Times> times_;
   Status kept_;                        // whether the last reading found room
@@ -169,8 +183,8 @@ std::unique_ptr<TraceFormat> make_format(const std::string& path, const TraceOpt
   return nullptr;
 }
 
-Result<Trace> read_trace(const std::vector<std::string>& paths, const TraceOptions& options) {
-  Collector collector(options);
+Result<Trace> read_trace(const std::vector<std::string>& paths, const TraceOptions& options, const ReadingCall& told) {
+  Collector collector(paths, options, told);
   for (const std::string& path : paths)
     if (Status status = collector.read(path); !status) return status.error();
   Trace trace = std::move(collector).finish();

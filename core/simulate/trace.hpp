@@ -19,6 +19,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -58,7 +59,9 @@ struct TraceOptions {
 const std::vector<std::string>& trace_formats();
 // "azure" for vm_cpu_readings…, "jsonl" for *.jsonl[.gz], "alibaba" for container_usage…, else "csv".
 std::string guessed_format(const std::string& path);
-Result<Trace> read_trace(const std::vector<std::string>& paths, const TraceOptions& options);
+// Told now and then how many bytes of all files have been read; of: 0 where that cannot be known.
+using ReadingCall = std::function<void(double done, double of)>;
+Result<Trace> read_trace(const std::vector<std::string>& paths, const TraceOptions& options, const ReadingCall& told = {});
 
 // The demand that a track records. `trace` must live as long.
 std::unique_ptr<DemandSource> replay(const Track& track, double length);

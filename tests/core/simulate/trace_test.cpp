@@ -214,3 +214,22 @@ TEST_CASE("a file that is not there") {
   REQUIRE(!folder.ok());
   CHECK(folder.error().message == "/: cannot be read: Is a directory");
 }
+
+TEST_CASE("who reads a long trace is told how far it is, by the bytes of the files") {
+  const Folder folder;
+  std::string text = "time,vm,cpu\n";
+  for (int i = 0; i < 200'000; ++i) text += std::to_string(i) + ",vm," + std::to_string(i % 97) + "\n";
+  const std::string path = folder.gzip("long.csv.gz", text);
+  const auto size = static_cast<double>(std::filesystem::file_size(path));
+  double last = 0;
+  std::size_t times = 0;
+  const auto one = read_trace({path}, as("csv"), [&](double done, double of) {
+    CHECK(of == size);
+    CHECK(done >= last);
+    CHECK(done <= of);
+    last = done, ++times;
+  });
+  REQUIRE(one.ok());
+  CHECK(times > 20);
+  CHECK(last > 0.5 * size);
+}
