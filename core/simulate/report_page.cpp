@@ -24,7 +24,7 @@ p { color: var(--dim); margin: 0 0 8px; max-width: 70ch; }
 .wide { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 8px; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: 6px 12px; border-top: 1px solid var(--line); white-space: nowrap; }
-tr:first-child th { border-top: 0; }
+tr:first-child th { border-top: 0; white-space: normal; vertical-align: bottom; min-width: 7em; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--card); }
 td:first-child { white-space: normal; min-width: 9.5em; }
 .best { font-weight: 650; }
@@ -37,7 +37,8 @@ svg text { fill: var(--dim); font-size: 11px; }
 .grid { display: grid; gap: 12px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); }
 .bar { display: grid; grid-template-columns: minmax(5em, 9em) 1fr auto; gap: 8px; align-items: center; font-size: .88rem; margin: 4px 0; }
 .bar i { display: block; height: 12px; border-radius: 3px; min-width: 2px; }
-.bar span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.bar span { overflow-wrap: anywhere; line-height: 1.2; }
+@media (max-width: 560px) { th, td { padding: 6px 8px; } td:first-child { min-width: 8em; } }
 </style>
 </head>
 <body>
@@ -73,7 +74,7 @@ document.getElementById("sum").textContent = plain(first.vms) + " VMs, " + plain
   "Fixed sizing: " + plain(first.fixedCuHours) + " CU-hours. Oracle: " + plain(first.oracleCuHours) + " CU-hours.";
 const table = document.getElementById("figures"), head = table.insertRow();
 head.append(make("th", ""));
-worlds.forEach((w, i) => { const cell = make("th"), key = make("span"); key.className = "key"; key.style.background = colour(i); cell.append(key, w.name); head.append(cell); });
+worlds.forEach((w, i) => { const cell = make("th"), key = make("span"); key.className = "key"; key.style.background = colour(i); cell.append(key, "\u2060" + w.name); head.append(cell); });
 for (const [name, member, write, better] of rows) {
   const row = table.insertRow(), values = worlds.map(w => w.figures[member]);
   row.append(make("td", name));
@@ -99,10 +100,11 @@ function chart(title, unit, scale, granted, needed) {
   const end = Math.max(...worlds.map(w => w.timeline.at(-1)[0]), 1);
   let most = 0;
   for (const w of worlds) for (const p of w.timeline) most = Math.max(most, p[granted], p[needed]);
-  const step = 10 ** Math.floor(Math.log10(most / scale || 1)), top = Math.ceil(most / scale / step * 2) / 2 * step * scale || 1;
+  const least = (most / scale || 1) / 4, size = 10 ** Math.floor(Math.log10(least)), step = [1, 2, 2.5, 5, 10].find(n => n * size >= least * 0.999) * size;
+  const grid = Math.max(1, Math.ceil(most / scale / step - 1e-9)), top = grid * step * scale;
   const x = s => left + (W - left - 4) * s / end, y = v => H - bottom - (H - bottom - 8) * v / top;
-  for (let i = 0; i <= 4; ++i) {
-    const v = top * i / 4;
+  for (let i = 0; i <= grid; ++i) {
+    const v = step * scale * i;
     box.append(svg("line", {x1: left, x2: W, y1: y(v), y2: y(v), stroke: "var(--line)"}), svg("text", {x: left - 6, y: y(v) + 4, "text-anchor": "end"}, plain(v / scale)));
   }
   const marks = narrow ? 3 : 6;
