@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/model/finalizer.hpp"
 #include "core/model/resources.hpp"
 #include "core/wire/admission_rules.hpp"
 #include "core/wire/base64.hpp"
@@ -65,6 +66,18 @@ FaultLines faults_of_create(const std::string& kind, const Json& object) {
   return kind == "VirtualMachine" ? faults_of_vm(object) : FaultLines{};
 }
 
+// Adding to a list that is not there is refused, so it matters what is there.
+void hold(const Json& object, Json& patch) {
+  const Json& metadata = part(object, "metadata");
+  if (!metadata.is_object()) return;
+  const Json& finalizers = part(metadata, "finalizers");
+  if (finalizers.is_null()) {
+    patch.push_back({{"op", "add"}, {"path", "/metadata/finalizers"}, {"value", Json::array({our_finalizer})}});
+  } else if (finalizers.is_array() && std::find(finalizers.begin(), finalizers.end(), our_finalizer) == finalizers.end()) {
+    patch.push_back({{"op", "add"}, {"path", "/metadata/finalizers/-"}, {"value", our_finalizer}});
+  }
+}
+
 }  // namespace
 
 Result<AdmissionRequest> decode_admission_review(std::string_view text) {
@@ -118,6 +131,7 @@ AdmissionAnswer mutate(const AdmissionRequest& request) {
     if (!faults.none()) continue;  // for the schema to refuse
     patch.push_back({{"op", "replace"}, {"path", std::string("/spec/guest/cpus/") + key}, {"value", json_of(cpu)}});
   }
+  if (request.operation == AdmissionOperation::create) hold(object, patch);
   if (!patch.empty()) answer.patch = dump_json(patch);
   return answer;
 }

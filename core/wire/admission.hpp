@@ -5,7 +5,8 @@
 // hostile text.
 //
 // mutate: a fraction of a CPU written as a number (0.25) is neither an integer nor a string, which is what the CRD allows:
-// it becomes "250m" (neonvm.md 1.3). Nothing else is changed: defaults are the CRD's.
+// it becomes "250m" (neonvm.md 1.3). A new VM gets the controller's finalizer, which is one write less for the controller.
+// Nothing else is changed: defaults are the CRD's.
 //
 // validate: what the CRD cannot say. A new VM must have no violations() (core/model/vm.hpp). An update must change nothing
 // that is fixed, and must add no violation: one that was stored before this check existed can still be mended step by

@@ -32,21 +32,20 @@ std::vector<StoredEvent> qualified_events(std::vector<StoredEvent> events) {
 
 }  // namespace
 
-ClusterOrchestrator::ClusterOrchestrator(std::shared_ptr<ApiClient> client, PodSettings pod, std::function<void(const std::string&)> warn)
-    : client_(std::move(client)), pod_(std::move(pod)), warn_(std::move(warn)),
-      secrets_(std::make_shared<RunnerSecrets>(client_, pod_.own_namespace)), whole_(client_, secrets_, "", pod_, warn_) {}
+ClusterOrchestrator::ClusterOrchestrator(Server server, PodSettings pod, std::function<void(const std::string&)> warn)
+    : server_(std::move(server)), pod_(std::move(pod)), warn_(std::move(warn)), whole_(server_, "", pod_, warn_) {}
 
 Result<std::unique_ptr<ClusterOrchestrator>> ClusterOrchestrator::open(Access access, PodSettings pod,
                                                                        std::function<void(const std::string&)> warn) {
-  auto client = ApiClient::open(std::move(access));
-  if (!client) return client.error();
-  return std::unique_ptr<ClusterOrchestrator>(new ClusterOrchestrator(std::move(*client), std::move(pod), std::move(warn)));
+  auto server = Server::open(std::move(access), pod);
+  if (!server) return server.error();
+  return std::unique_ptr<ClusterOrchestrator>(new ClusterOrchestrator(std::move(*server), std::move(pod), std::move(warn)));
 }
 
 K8sOrchestrator& ClusterOrchestrator::door_of(const std::string& ns) {
   const std::lock_guard lock(mutex_);
   auto& door = doors_[ns];
-  if (!door) door = std::make_unique<K8sOrchestrator>(client_, secrets_, ns, pod_, warn_);
+  if (!door) door = std::make_unique<K8sOrchestrator>(server_, ns, pod_, warn_);
   return *door;
 }
 

@@ -39,14 +39,13 @@ class ClusterOrchestrator final : public Orchestrator {
 
  private:
   using Write = Result<Object> (K8sOrchestrator::*)(const Object&, Deadline);
-  ClusterOrchestrator(std::shared_ptr<ApiClient> client, PodSettings pod, std::function<void(const std::string&)> warn);
+  ClusterOrchestrator(Server server, PodSettings pod, std::function<void(const std::string&)> warn);
   K8sOrchestrator& door_of(const std::string& ns);
   Result<Object> write(Write write, const Object& object, Deadline deadline);
 
-  const std::shared_ptr<ApiClient> client_;
+  const Server server_;
   const PodSettings pod_;
   const std::function<void(const std::string&)> warn_;
-  const std::shared_ptr<RunnerSecrets> secrets_;
   K8sOrchestrator whole_;
   std::mutex mutex_;
   std::map<std::string, std::unique_ptr<K8sOrchestrator>> doors_;  // by namespace; never erased

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/wire/model_json.hpp"
+#include "plugins/orchestrator-k8s/json_text.hpp"
 #include "plugins/orchestrator-k8s/object_json.hpp"
 #include "plugins/orchestrator-k8s/resources.hpp"
 #include "plugins/orchestrator-k8s/runner_detour.hpp"
@@ -27,19 +28,32 @@ Status ours_to_write(Kind kind) {
   return {};
 }
 
+// Whether a VM, as the server has it, is at the beginning of its first life; a guess, where that matters to cost alone.
+bool begins(const std::string& vm) {
+  const Json json = Json::parse(vm, nullptr, false);
+  const std::string phase = text_at(json, "/status/phase");
+  return (phase.empty() || phase == "Pending") && number_at(json, "/status/restartCount") == 0;
+}
+
 }  // namespace
 
-K8sOrchestrator::K8sOrchestrator(std::shared_ptr<ApiClient> client, std::shared_ptr<RunnerSecrets> secrets, std::string ns,
-                                 PodSettings pod, std::function<void(const std::string&)> warn)
-    : client_(std::move(client)), ns_(std::move(ns)), pod_(std::move(pod)), warn_(std::move(warn)), events_(client_, ns_), secrets_(std::move(secrets)) {}
+Result<Server> Server::open(Access access, const PodSettings& pod) {
+  auto client = ApiClient::open(std::move(access));
+  if (!client) return client.error();
+  return Server{*client, std::make_shared<RunnerSecrets>(*client, pod.own_namespace), std::make_shared<UnheldVersions>(),
+                std::make_shared<WrittenVms>()};
+}
+
+K8sOrchestrator::K8sOrchestrator(const Server& server, std::string ns, PodSettings pod, std::function<void(const std::string&)> warn)
+    : client_(server.client), ns_(std::move(ns)), pod_(std::move(pod)), warn_(std::move(warn)), events_(client_, ns_),
+      secrets_(server.secrets), unheld_(server.unheld), written_(server.written) {}
 
 Result<std::unique_ptr<K8sOrchestrator>> K8sOrchestrator::open(Access access, PodSettings pod,
                                                                std::function<void(const std::string&)> warn) {
   const std::string ns = access.ns;
-  auto client = ApiClient::open(std::move(access));
-  if (!client) return client.error();
-  auto secrets = std::make_shared<RunnerSecrets>(*client, pod.own_namespace);
-  return std::make_unique<K8sOrchestrator>(std::move(*client), std::move(secrets), ns, std::move(pod), std::move(warn));
+  const auto server = Server::open(std::move(access), pod);
+  if (!server) return server.error();
+  return std::make_unique<K8sOrchestrator>(*server, ns, std::move(pod), std::move(warn));
 }
 
 std::string K8sOrchestrator::path(Kind kind, const std::string& name) const { return object_path(kind, ns_, name); }
@@ -66,7 +80,10 @@ Result<std::vector<Object>> K8sOrchestrator::list_where(Kind kind, const std::st
     for (const Unreadable& each : page->unreadable) {
       if (warn_) warn_(each.why + "; it is left out");
     }
-    std::move(page->objects.begin(), page->objects.end(), std::back_inserter(all));
+    for (Object& object : page->objects) {
+      unheld_->saw(object);
+      all.push_back(std::move(object));
+    }
     next = page->next;
   } while (!next.empty());
   return all;
@@ -87,6 +104,8 @@ Result<Object> K8sOrchestrator::write(const ApiRequest& request, Kind kind, Dead
   if (!body) return body.error();
   auto object = decode(kind, *body);
   if (!object) return Error{Code::data_loss, object.error().message};
+  unheld_->saw(*object);
+  if (kind == Kind::virtual_machine && request.method == "PATCH") written_->put(object->uid, std::move(*body));
   return object;
 }
 
@@ -101,7 +120,7 @@ Result<Object> K8sOrchestrator::update(const Object& object, Deadline deadline) 
   if (Status may = ours_to_write(object.kind); !may) return may.error();
   const std::string what = called("update", object.kind, object.name);
   if (object.version != 0) {
-    auto written = write({what, "PATCH", path(object.kind, object.name), update_patch(object), json_patch}, object.kind, deadline);
+    auto written = write({what, "PATCH", path(object.kind, object.name), update_patch(object, !unheld_->contains(object.version)), json_patch}, object.kind, deadline);
     if (written || written.error().code != Code::invalid_argument) return written;
   }
   // Other software has its part in the object, or the server does not like what is in it and will say so again.
@@ -152,6 +171,7 @@ Result<std::unique_ptr<Watch>> K8sOrchestrator::watch(Kind kind, Deadline deadli
   options.kind = kind;
   options.ns = ns_;
   options.warn = warn_;
+  options.unheld = unheld_;
   auto watch = K8sWatch::open(client_, std::move(options), deadline);
   if (!watch) return watch.error();
   return std::unique_ptr<Watch>(std::move(*watch));
@@ -177,15 +197,25 @@ Result<std::vector<StoredEvent>> K8sOrchestrator::wait_events(std::uint64_t afte
   return events_.wait(after, deadline);
 }
 
+// The answer to the write that came before; else from the API server's memory where that knows this VM: reading what is stored
+// costs it twice as much.
+Result<std::string> K8sOrchestrator::vm_text(const std::string& name, const std::string& uid, Deadline deadline) {
+  if (auto last = written_->take(uid)) return std::move(*last);
+  ApiRequest about{called("get", Kind::virtual_machine, name), "GET", path(Kind::virtual_machine, name) + "?resourceVersion=0"};
+  auto text = client_->call(about, deadline);
+  if (text && !uid.empty() && text->find('"' + uid + '"') != std::string::npos) return text;
+  about.target = path(Kind::virtual_machine, name);
+  return client_->call(about, deadline);
+}
+
 Result<Object> K8sOrchestrator::start_runner(const Object& runner, Deadline deadline) {
   const auto spec = wire::decode_runner_spec(runner.spec);
   if (!spec) return Error{Code::invalid_argument, "runner \"" + runner.name + "\": spec: " + spec.error().message};
-  ApiRequest about{called("get", Kind::virtual_machine, spec->vm), "GET", path(Kind::virtual_machine, spec->vm)};
-  const auto vm = client_->call(about, deadline);
+  const auto vm = vm_text(spec->vm, spec->vm_uid, deadline);
   if (!vm) return vm.error();
   auto pod = encode_runner_pod(runner, *vm, ns_, pod_);
   if (!pod) return pod.error();
-  if (Status made = secrets_->ensure(ns_, spec->vm, spec->vm_uid, deadline); !made) return made.error();
+  if (Status made = secrets_->ensure(ns_, spec->vm, spec->vm_uid, begins(*vm), deadline); !made) return made.error();
   return write({called("start", Kind::runner, runner.name), "POST", collection_path(Kind::runner, ns_), std::move(*pod)},
                Kind::runner, deadline);
 }

@@ -16,8 +16,19 @@
 #include "plugins/orchestrator-k8s/lease_book.hpp"
 #include "plugins/orchestrator-k8s/runner_secrets.hpp"
 #include "plugins/orchestrator-k8s/settings.hpp"
+#include "plugins/orchestrator-k8s/unheld_versions.hpp"
+#include "plugins/orchestrator-k8s/written_vms.hpp"
 
 namespace neonvm::k8s {
+
+// What doors of one server share.
+struct Server {
+  std::shared_ptr<ApiClient> client;
+  std::shared_ptr<RunnerSecrets> secrets;
+  std::shared_ptr<UnheldVersions> unheld;
+  std::shared_ptr<WrittenVms> written;
+  static Result<Server> open(Access access, const PodSettings& pod);
+};
 
 class K8sOrchestrator final : public Orchestrator {
  public:
@@ -25,8 +36,7 @@ class K8sOrchestrator final : public Orchestrator {
                                                        std::function<void(const std::string&)> warn);
 
   // The same server for another namespace; "" sees them all, and may only list, watch and lease.
-  K8sOrchestrator(std::shared_ptr<ApiClient> client, std::shared_ptr<RunnerSecrets> secrets, std::string ns, PodSettings pod,
-                  std::function<void(const std::string&)> warn);
+  K8sOrchestrator(const Server& server, std::string ns, PodSettings pod, std::function<void(const std::string&)> warn);
 
   Result<std::vector<Object>> list(Kind kind, Deadline deadline) override;
   Result<std::vector<Object>> list_runners(const std::string& vm_name, Deadline deadline) override;
@@ -51,6 +61,7 @@ class K8sOrchestrator final : public Orchestrator {
   Result<std::vector<Object>> list_where(Kind kind, const std::string& selector, Deadline deadline);
   Result<Object> merge_and_put(const Object& object, Deadline deadline);
   Result<Object> write(const ApiRequest& request, Kind kind, Deadline deadline);
+  Result<std::string> vm_text(const std::string& name, const std::string& uid, Deadline deadline);
   Result<LeaseRecord> read_lease(const std::string& name, Deadline deadline);
   Status write_lease(const LeaseRecord& before, const std::string& name, const std::string& holder, Duration ttl, Deadline);
   [[nodiscard]] std::string path(Kind kind, const std::string& name) const;
@@ -61,6 +72,8 @@ class K8sOrchestrator final : public Orchestrator {
   const std::function<void(const std::string&)> warn_;
   EventLog events_;
   const std::shared_ptr<RunnerSecrets> secrets_;
+  const std::shared_ptr<UnheldVersions> unheld_;
+  const std::shared_ptr<WrittenVms> written_;
   std::mutex lease_mutex_;
   LeaseBook leases_;
 };

@@ -148,7 +148,10 @@ void K8sWatch::take_page() {
     state_.listed_unreadable(each);
     warn(each.why + "; it is left out");
   }
-  for (Object& object : page->objects) state_.listed(std::move(object));
+  for (Object& object : page->objects) {
+    note(object);
+    state_.listed(std::move(object));
+  }
   next_page_ = page->next;
   drop();
   backoff_.reset();
@@ -197,7 +200,7 @@ void K8sWatch::take_event(std::string_view line) {
   switch (event->type) {
     case EventType::bookmark: return state_.bookmark(event->version);
     case EventType::added:
-    case EventType::modified:
+    case EventType::modified: note(event->object); [[fallthrough]];
     case EventType::deleted: return state_.saw(event->type, std::move(event->object));
     case EventType::error: break;
   }
@@ -227,6 +230,10 @@ void K8sWatch::fail(const Error& error) {
   if (backoff_.failures() == 0) warn(error.message + "; trying again");
   again_at_ = now() + backoff_.next();
   failure_ = error;
+}
+
+void K8sWatch::note(const Object& object) const {
+  if (options_.unheld) options_.unheld->saw(object);
 }
 
 void K8sWatch::warn(const std::string& text) const {

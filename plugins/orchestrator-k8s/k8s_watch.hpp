@@ -14,6 +14,7 @@
 #include "core/ports/orchestrator.hpp"
 #include "plugins/orchestrator-k8s/api_client.hpp"
 #include "plugins/orchestrator-k8s/backoff.hpp"
+#include "plugins/orchestrator-k8s/unheld_versions.hpp"
 #include "plugins/orchestrator-k8s/watch_state.hpp"
 #include "plugins/orchestrator-k8s/watch_stream.hpp"
 
@@ -26,6 +27,7 @@ struct WatchOptions {
   Duration lifetime = std::chrono::seconds(60);   // of one watch request; the server then ends it, and it is made anew
   Duration silence = std::chrono::seconds(20);    // beyond that, or without a byte of a list: the server is hung
   std::function<void(const std::string&)> warn;
+  std::shared_ptr<UnheldVersions> unheld;         // told of what is read; may be null
 };
 
 class K8sWatch final : public Watch {
@@ -51,6 +53,7 @@ class K8sWatch final : public Watch {
   void fail(const Error& error);
   bool went_on(const Error& error);
   void warn(const std::string& text) const;
+  void note(const Object& object) const;
   void pause(Deadline until);
 
   const std::shared_ptr<ApiClient> client_;

@@ -10,12 +10,12 @@
 #include <string_view>
 #include <vector>
 
+#include "core/model/finalizer.hpp"
 #include "core/model/object.hpp"
 #include "core/model/result.hpp"
 
 namespace neonvm::k8s {
 
-constexpr const char* our_finalizer = "vm.neon.tech/finalizer";
 // Where an owner's name is not known: there its uid is kept, for Kubernetes wants both.
 constexpr const char* owner_annotation = "neonvm.dev/owner-uid";
 // Of a Node: the share above which VMs are to leave it.
@@ -57,8 +57,8 @@ Result<WatchEvent> decode_event(Kind kind, std::string_view line);
 // For a POST: without bookkeeping and status.
 std::string encode_new(const Object& object, const std::string& ns);
 // JSON patches that write what update and update_status write, if `object.version` is still the stored one.
-// The first also fails, as invalid, unless our finalizer is stored as it is wanted and there is no other one.
-std::string update_patch(const Object& object);
+// The first also fails, as invalid, unless our finalizer is the only one that is stored (`held`), or none is.
+std::string update_patch(const Object& object, bool held);
 std::string status_patch(const Object& object);
 // `stored` with what update writes put into it, for a PUT; nothing when that changes nothing.
 Result<std::optional<std::string>> merge_into(std::string_view stored, const Object& object);

@@ -58,10 +58,13 @@ std::string encode_new(const Object& object, const std::string& ns) {
   return dump({{"apiVersion", "vm.neon.tech/v1"}, {"kind", to_string(object.kind)}, {"metadata", std::move(metadata)}, {"spec", spec}});
 }
 
-std::string update_patch(const Object& object) {
+std::string update_patch(const Object& object, bool held) {
+  constexpr const char* finalizers = "/metadata/finalizers";
   const Json spec = tree(object.spec);
   Json patch = Json::array({only_version(object)});
-  patch.push_back(test("/metadata/finalizers", object.finalizer ? Json::array({our_finalizer}) : Json()));
+  patch.push_back(test(finalizers, held ? Json::array({our_finalizer}) : Json()));
+  if (object.finalizer && !held) patch.push_back(replace(finalizers, Json::array({our_finalizer})));
+  if (!object.finalizer && held) patch.push_back({{"op", "remove"}, {"path", finalizers}});
   // Whether its owner stands in an annotation cannot be told from here.
   if (!object.owner_uid.empty() && owner_name(object, spec).empty()) {
     const std::string path = std::string("/metadata/annotations/neonvm.dev~1owner-uid");

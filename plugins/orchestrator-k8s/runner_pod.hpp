@@ -13,6 +13,7 @@
 #include "core/model/object.hpp"
 #include "core/model/pod_layout.hpp"
 #include "core/model/result.hpp"
+#include "plugins/orchestrator-k8s/json_text.hpp"
 
 namespace neonvm::k8s {
 
@@ -34,6 +35,6 @@ constexpr const char* port_annotation = "neonvm.dev/runner-port";
 // pull secrets, …). invalid_argument: not a runner that could be started.
 Result<std::string> encode_runner_pod(const Object& runner, std::string_view vm, const std::string& ns, const PodSettings& settings);
 // failed to read: not a pod of ours, or its annotation is damaged.
-Result<Object> runner_object(std::string_view json);
+Result<Object> runner_object(const Json& pod);
 
 }  // namespace neonvm::k8s

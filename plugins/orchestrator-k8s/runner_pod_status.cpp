@@ -68,6 +68,8 @@ RunnerStatus status_of(const Json& pod, const std::string& port) {
   return status;
 }
 
+constexpr const char* spec_pointer = "/metadata/annotations/neonvm.dev~1runner-spec";
+
 Json reduced_metadata(const Json& pod) {
   Json metadata = Json::object();
   for (const char* key : {"name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp"}) {
@@ -77,6 +79,8 @@ Json reduced_metadata(const Json& pod) {
     const Json::json_pointer at(std::string("/metadata/") + key);
     if (pod.contains(at) && pod.at(at).is_object()) metadata[key] = pod.at(at);
   }
+  // Most of it all, and read apart.
+  if (metadata.contains("annotations")) metadata["annotations"].erase(runner_spec_annotation);
   if (std::string uid = text_at(pod, "/metadata/ownerReferences/0/uid"); !uid.empty()) {
     metadata["ownerReferences"] = Json::array({{{"uid", uid}}});
   }
@@ -85,22 +89,19 @@ Json reduced_metadata(const Json& pod) {
 
 }  // namespace
 
-Result<Object> runner_object(std::string_view text) {
-  const Json pod = Json::parse(text, nullptr, false);
+Result<Object> runner_object(const Json& pod) {
   if (!pod.is_object()) return Error{Code::invalid_argument, "is not an object"};
   auto object = wire::decode_object(
       dump({{"apiVersion", "neonvm.dev/v1"}, {"kind", "Runner"}, {"metadata", reduced_metadata(pod)}}));
   if (!object) return object;
-  const auto spec = object->annotations.find(runner_spec_annotation);
-  if (spec == object->annotations.end()) {
-    return Error{Code::invalid_argument, std::string("has no annotation ") + runner_spec_annotation};
-  }
-  if (auto good = wire::decode_runner_spec(spec->second); !good) {
+  const std::string spec = text_at(pod, spec_pointer);
+  if (spec.empty()) return Error{Code::invalid_argument, std::string("has no annotation ") + runner_spec_annotation};
+  if (auto good = wire::decode_runner_spec(spec); !good) {
     return good.error().at(std::string("annotation ") + runner_spec_annotation);
   }
-  object->spec = spec->second;
+  object->spec = spec;
   object->status = wire::encode(status_of(pod, object->annotations[port_annotation]));
-  for (const char* key : {runner_spec_annotation, port_annotation}) object->annotations.erase(key);
+  object->annotations.erase(port_annotation);
   for (const char* key : {vm_name_label, role_label}) object->labels.erase(key);
   return object;
 }

@@ -63,6 +63,28 @@ bool is_good(const Json& secret, const std::string& vm_uid, const runtime::KeyPa
          !data_at(secret, "token").empty();
 }
 
+// before: what it takes the place of, if anything.
+Result<Json> runner_secret(const std::string& ns, const std::string& vm, const std::string& vm_uid, const runtime::KeyPair& ca, const Json& before) {
+  runtime::CertificateWish wish;
+  wish.common_name = vm_uid;
+  wish.names = {runner_server_name(vm_uid)};
+  wish.client = true;  // of the runner that a VM leaves, towards the one it comes to
+  wish.lifetime = certificate_lifetime;
+  const auto pair = runtime::issue(ca, wish, wall_now());
+  if (!pair) return pair.error();
+  // The VM's own token stays: its runners and those who speak to them know it.
+  const bool same_vm = text_at(before, std::string("/metadata/annotations/neonvm.dev~1vm-uid")) == vm_uid;
+  const auto token = same_vm && !data_at(before, "token").empty() ? Result<std::string>(data_at(before, "token")) : fresh_token();
+  if (!token) return token.error();
+  Json secret = secret_of(ns, runner_secret_name(vm), {{"tls.crt", pair->certificate}, {"tls.key", pair->key}, {"ca.crt", ca.certificate}, {"token", *token}});
+  secret["metadata"]["annotations"] = {{uid_annotation, vm_uid}};
+  secret["metadata"]["labels"] = {{vm_name_label, vm}};
+  secret["metadata"]["ownerReferences"] = Json::array(
+      {{{"apiVersion", "vm.neon.tech/v1"}, {"kind", "VirtualMachine"}, {"name", vm}, {"uid", vm_uid}, {"controller", true}}});
+  if (!before.is_null()) secret["metadata"]["resourceVersion"] = text_at(before, "/metadata/resourceVersion");
+  return secret;
+}
+
 }  // namespace
 
 std::string runner_secret_name(const std::string& vm) { return "runner-neonvm-" + vm; }
@@ -113,34 +135,27 @@ Result<runtime::KeyPair> RunnerSecrets::authority(Deadline deadline) {
   return found;
 }
 
-Status RunnerSecrets::ensure(const std::string& ns, const std::string& vm, const std::string& vm_uid, Deadline deadline) {
+Status RunnerSecrets::ensure(const std::string& ns, const std::string& vm, const std::string& vm_uid, bool first, Deadline deadline) {
   const auto ca = authority(deadline);
   if (!ca) return ca.error();
   const std::string name = runner_secret_name(vm);
+  const auto write = [&](const Json& before) -> Status {
+    const auto secret = runner_secret(ns, vm, vm_uid, *ca, before);
+    if (!secret) return secret.error();
+    const bool there = !before.is_null();
+    const auto written = client_->call({std::string(there ? "renew" : "create") + " Secret " + ns + "/" + name, there ? "PUT" : "POST",
+                                        secret_path(ns, there ? name : ""), dump(*secret)}, deadline);
+    return written ? Status{} : Status(explained(written.error(), ns));
+  };
+  if (first) {
+    const Status made = write(Json());
+    if (made || made.error().code != Code::already_exists) return made;
+  }
   const auto there = client_->call(read_request(ns, name), deadline);
   if (!there && there.error().code != Code::not_found) return explained(there.error(), ns);
   const Json before = there ? Json::parse(*there, nullptr, false) : Json();
   if (there && is_good(before, vm_uid, *ca)) return {};
-  runtime::CertificateWish wish;
-  wish.common_name = vm_uid;
-  wish.names = {runner_server_name(vm_uid)};
-  wish.client = true;  // of the runner that a VM leaves, towards the one it comes to
-  wish.lifetime = certificate_lifetime;
-  const auto pair = runtime::issue(*ca, wish, wall_now());
-  if (!pair) return pair.error();
-  // The VM's own token stays: its runners and those who speak to them know it.
-  const bool same_vm = there && text_at(before, "/metadata/annotations/neonvm.dev~1vm-uid") == vm_uid;
-  const auto token = same_vm && !data_at(before, "token").empty() ? Result<std::string>(data_at(before, "token")) : fresh_token();
-  if (!token) return token.error();
-  Json secret = secret_of(ns, name, {{"tls.crt", pair->certificate}, {"tls.key", pair->key}, {"ca.crt", ca->certificate}, {"token", *token}});
-  secret["metadata"]["annotations"] = {{uid_annotation, vm_uid}};
-  secret["metadata"]["labels"] = {{vm_name_label, vm}};
-  secret["metadata"]["ownerReferences"] = Json::array(
-      {{{"apiVersion", "vm.neon.tech/v1"}, {"kind", "VirtualMachine"}, {"name", vm}, {"uid", vm_uid}, {"controller", true}}});
-  if (there) secret["metadata"]["resourceVersion"] = text_at(before, "/metadata/resourceVersion");
-  const auto written = client_->call({std::string(there ? "renew" : "create") + " Secret " + ns + "/" + name, there ? "PUT" : "POST",
-                                      secret_path(ns, there ? name : ""), dump(secret)}, deadline);
-  return written ? Status{} : explained(written.error(), ns);
+  return write(before);
 }
 
 Result<RunnerAccess> RunnerSecrets::access(const std::string& ns, const std::string& vm, Deadline deadline) {

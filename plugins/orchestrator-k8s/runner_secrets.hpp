@@ -33,7 +33,8 @@ class RunnerSecrets {
   RunnerSecrets(std::shared_ptr<ApiClient> client, std::string own_namespace);
 
   // The VM has a Secret that is its own and fresh; running pods see a renewed certificate within a minute.
-  Status ensure(const std::string& ns, const std::string& vm, const std::string& vm_uid, Deadline deadline);
+  // first: it never had a runner, so one request will do; another one that is there all the same is looked at as ever.
+  Status ensure(const std::string& ns, const std::string& vm, const std::string& vm_uid, bool first, Deadline deadline);
   // not_found: it has none yet.
   Result<RunnerAccess> access(const std::string& ns, const std::string& vm, Deadline deadline);
 

@@ -70,14 +70,22 @@ TEST_CASE("answers are AdmissionReviews") {
 
 TEST_CASE("fractions of a CPU become text") {
   const std::string spec = replaced(replaced(good_spec, R"("min":1)", R"("min":0.25)"), R"("use":1)", R"("use":1.5)");
-  CHECK(mutate(creates(vm(spec))).patch == R"([{"op":"replace","path":"/spec/guest/cpus/min","value":"250m"},)"
-                                           R"({"op":"replace","path":"/spec/guest/cpus/use","value":"1500m"}])");
-  CHECK(mutate(creates(vm(replaced(good_spec, R"("min":1)", R"("min":1.0)")))).patch ==
+  CHECK(mutate(updates("", vm(spec))).patch == R"([{"op":"replace","path":"/spec/guest/cpus/min","value":"250m"},)"
+                                               R"({"op":"replace","path":"/spec/guest/cpus/use","value":"1500m"}])");
+  CHECK(mutate(updates("", vm(replaced(good_spec, R"("min":1)", R"("min":1.0)")))).patch ==
         R"([{"op":"replace","path":"/spec/guest/cpus/min","value":1}])");
-  CHECK(mutate(creates(vm(good_spec))).patch.empty());
-  CHECK(mutate(creates(vm(replaced(good_spec, R"("min":1)", R"("min":-0.5)")))).patch.empty());
+  CHECK(mutate(updates("", vm(good_spec))).patch.empty());
+  CHECK(mutate(updates("", vm(replaced(good_spec, R"("min":1)", R"("min":-0.5)")))).patch.empty());
   CHECK(mutate(creates("null")).patch.empty());
   CHECK(mutate(creates("")).allowed);
+}
+
+TEST_CASE("a new VM is held from the beginning, and nobody else's hold is taken off") {
+  CHECK(mutate(creates(vm(good_spec))).patch == R"([{"op":"add","path":"/metadata/finalizers","value":["vm.neon.tech/finalizer"]}])");
+  CHECK(mutate(creates(vm(good_spec, R"("name":"web","finalizers":["other.example/one"])"))).patch ==
+        R"([{"op":"add","path":"/metadata/finalizers/-","value":"vm.neon.tech/finalizer"}])");
+  CHECK(mutate(creates(vm(good_spec, R"("name":"web","finalizers":["vm.neon.tech/finalizer"])"))).patch.empty());
+  CHECK(mutate({"u1", "VirtualMachineMigration", AdmissionOperation::create, "default", "m1", vm(good_spec), ""}).patch.empty());
 }
 
 TEST_CASE("a new VM must be right") {

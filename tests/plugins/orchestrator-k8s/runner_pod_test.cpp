@@ -127,7 +127,7 @@ TEST_CASE("runner pod: what cannot be a pod is refused") {
 RunnerStatus status_for(const std::string& status) {
   Json pod = pod_for("{}");
   pod["status"] = Json::parse(status);
-  const auto object = runner_object(pod.dump());
+  const auto object = runner_object(pod);
   INFO((object ? "" : object.error().message));
   REQUIRE(object.ok());
   return *wire::decode_runner_status(object->status);
@@ -154,7 +154,7 @@ TEST_CASE("runner pod: one that has ended and is being deleted is gone, whatever
 }
 
 TEST_CASE("runner pod: each pod is a machine of its own") {
-  const auto object = runner_object(pod_for("{}").dump());
+  const auto object = runner_object(pod_for("{}"));
   REQUIRE(object.ok());
   CHECK(wire::decode_machine_spec(wire::decode_runner_spec(object->spec)->machine)->run_dir == "/neonvm/run/web-x7");
 }

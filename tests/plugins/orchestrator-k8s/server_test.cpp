@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "core/wire/model_json.hpp"
@@ -107,6 +108,43 @@ TEST_CASE("of two writers one is told of the conflict, and other software's fina
   object.finalizer = false;
   REQUIRE(door->update(object, in_time()).ok());
   CHECK(door->get(Kind::virtual_machine, "web", in_time())->deleting.has_value());
+}
+
+namespace {
+
+// What the server has been asked of VirtualMachines by this method, as it counts it.
+double asked_by(ApiClient& client, const std::string& method) {
+  ApiRequest read;
+  read.what = "metrics";
+  read.target = "/metrics";
+  std::istringstream lines(must_call(client, read));
+  double sum = 0;
+  for (std::string line; std::getline(lines, line);) {
+    const auto says = [&line](const std::string& text) { return line.find(text) != std::string::npos; };
+    if (says("apiserver_request_total{") && says("resource=\"virtualmachines\"") && says("verb=\"" + method + "\"")) sum += std::stod(line.substr(line.rfind(' ')));
+  }
+  return sum;
+}
+
+}  // namespace
+
+TEST_CASE("the finalizer comes and goes with one request each") {
+  const std::string ns = fresh_namespace();
+  const auto door = open_door(ns);
+  const auto client = *ApiClient::open(server_access());
+  Object object = *door->create(vm_object("web"), in_time());
+  const double patches = asked_by(*client, "PATCH"), puts = asked_by(*client, "PUT");
+  object.finalizer = true;
+  const auto held = door->update(object, in_time());
+  REQUIRE(held.ok());
+  CHECK(held->finalizer);
+  Object free = *held;
+  free.finalizer = false;
+  const auto freed = door->update(free, in_time());
+  REQUIRE(freed.ok());
+  CHECK_FALSE(freed->finalizer);
+  CHECK(asked_by(*client, "PATCH") == patches + 2);
+  CHECK(asked_by(*client, "PUT") == puts);
 }
 
 TEST_CASE("a server of another authority is refused, and so is a stranger") {
