@@ -34,6 +34,9 @@ Controller::~Controller() {
 }
 
 void Controller::start() {
+  for (const Phase phase : {Phase::none, Phase::pending, Phase::running, Phase::scaling, Phase::pre_migrating, Phase::migrating,
+                            Phase::succeeded, Phase::failed, Phase::stopped})
+    metrics_.gauge("neonvm_vms", "VMs by phase", {{"phase", to_string(phase)}}).set(0);
   queue_ = std::make_unique<runtime::WorkQueue>(
       loop_, [this](const std::string& vm, std::function<void(WorkOutcome)> done) { work(vm, std::move(done)); });
   const auto follow = [this](Kind kind, void (Controller::*changed)(const Change&)) {
@@ -67,7 +70,8 @@ void Controller::vm_changed(const Change& change) {
     if (at != keepers_.end()) at->second->wish_changed(change.object.generation);
   }
   look_at(change.object.name);
-  count_vms();
+  const auto status = wire::decode_vm_status(change.object.status);
+  count_vm(change.object.name, status && change.kind != ChangeKind::deleted ? std::optional(status->phase) : std::nullopt);
 }
 
 void Controller::migration_changed(const Change& change) {
@@ -90,7 +94,6 @@ void Controller::world_synced() {
   for (const auto& [name, object] : world_.all(Kind::virtual_machine)) look_at(name);
   for (const auto& [name, object] : world_.all(Kind::migration))
     if (const auto spec = wire::decode_migration_spec(object.spec)) look_at(spec->vm);
-  count_vms();
 }
 
 void Controller::look_at(const std::string& vm) {
@@ -122,13 +125,19 @@ void Controller::work(const std::string& vm, std::function<void(WorkOutcome)> do
   });
 }
 
-void Controller::count_vms() {
-  std::map<std::string, int> phases;
-  for (const auto& [name, object] : world_.all(Kind::virtual_machine))
-    if (const auto status = wire::decode_vm_status(object.status)) ++phases[to_string(status->phase)];
-  for (const Phase phase : {Phase::none, Phase::pending, Phase::running, Phase::scaling, Phase::pre_migrating, Phase::migrating,
-                            Phase::succeeded, Phase::failed, Phase::stopped})
-    metrics_.gauge("neonvm_vms", "VMs by phase", {{"phase", to_string(phase)}}).set(phases[to_string(phase)]);
+void Controller::count_vm(const std::string& name, std::optional<Phase> phase) {
+  const auto before = phases_.find(name);
+  if (before != phases_.end() && before->second == phase) return;
+  const auto count = [this](Phase of, int more) {
+    metrics_.gauge("neonvm_vms", "VMs by phase", {{"phase", to_string(of)}}).set(vms_in_[of] += more);
+  };
+  if (before != phases_.end()) {
+    count(before->second, -1);
+    phases_.erase(before);
+  }
+  if (!phase) return;
+  count(*phase, 1);
+  phases_[name] = *phase;
 }
 
 }  // namespace neonvm::daemon

@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -45,7 +46,7 @@ class Controller {
   void look_at(const std::string& vm);
   void work(const std::string& vm, std::function<void(runtime::WorkOutcome)> done);
   VmKeeper& keeper(const std::string& vm);
-  void count_vms();
+  void count_vm(const std::string& name, std::optional<Phase> phase);
 
   runtime::Loop& loop_;
   World& world_;
@@ -54,6 +55,8 @@ class Controller {
   ControllerTools tools_;
   std::map<std::string, std::set<std::string>> runners_of_;    // VM uid -> names
   std::map<std::string, std::unique_ptr<VmKeeper>> keepers_;   // by VM name
+  std::map<std::string, Phase> phases_;                        // likewise
+  std::map<Phase, int> vms_in_;
   std::unique_ptr<runtime::WorkQueue> queue_;
   std::vector<World::Subscription> subscriptions_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -71,6 +71,8 @@ void Scheduler::plan_moves() {
   if (!settings_.move_above_watermark) return;
   // A VM that will leave is not counted as staying, so that nobody leaves in its stead.
   auto nodes = decide::views_of(ledger_);
+  const auto above = [](const decide::NodeView& view) { return view.totals.excess() != Resources{}; };
+  if (std::none_of(nodes.begin(), nodes.end(), above)) return pinned_.clear();
   for (decide::NodeView& view : nodes) {
     for (const auto& [vm, move] : ordering_) {
       if (move.from != view.node.name) continue;

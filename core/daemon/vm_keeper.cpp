@@ -23,6 +23,12 @@ std::string VmKeeper::fresh_name() const {
   return name_beside(name_, "", end);
 }
 
+// Kept until there is a runner of that name: a place is booked under it before it is written down.
+const std::string& VmKeeper::next_name() {
+  if (next_name_.empty()) next_name_ = fresh_name();
+  return next_name_;
+}
+
 bool VmKeeper::idle() const { return links_.empty() && tools_.world.find(Kind::virtual_machine, name_) == nullptr; }
 
 void VmKeeper::room_came() {
@@ -35,6 +41,7 @@ void VmKeeper::room_came() {
 void VmKeeper::wish_changed(std::uint64_t generation) {
   if (std::exchange(generation_, generation) == generation) return;
   tries_.refused.reset();
+  start_refusals_ = 0;
   size_due_.reset();
   permit_due_.reset();
 }
@@ -42,7 +49,11 @@ void VmKeeper::wish_changed(std::uint64_t generation) {
 void VmKeeper::pass(Done done) {
   const auto pass = std::make_shared<Pass>();
   pass->done = std::move(done);
-  if (!read(*pass)) return end(pass, WorkOutcome::success());
+  begin(pass);
+}
+
+void VmKeeper::begin(const PassPtr& pass) {
+  if (!read(*pass)) return leave_unread(pass);
   if (pass->migration) return migrate(pass);
   live(pass);
 }
@@ -53,6 +64,14 @@ void VmKeeper::end(const PassPtr& pass, WorkOutcome outcome) {
 }
 
 void VmKeeper::again(const PassPtr& pass) { end(pass, WorkOutcome::again(Duration::zero())); }
+
+// At once, without a turn for the others first: what begins for many VMs together is to end for one after the other.
+void VmKeeper::go_on(const PassPtr& pass) {
+  const auto next = std::make_shared<Pass>();
+  next->done = std::move(pass->done);
+  pass->ended = true;
+  begin(next);
+}
 
 void VmKeeper::fail(const PassPtr& pass, const std::string& what, const Error& error) {
   if (error.code == Code::conflict) return again(pass);
@@ -81,13 +100,19 @@ void VmKeeper::migrate(PassPtr pass) {
   });
 }
 
-void VmKeeper::live(PassPtr pass) {
-  const auto decision = decide_lifecycle(lifecycle_facts(*pass));
+void VmKeeper::live(const PassPtr& pass) {
+  auto decision = decide_lifecycle(lifecycle_facts(*pass));
   pass->wake(decision.look_again);
+  if (decision.step.deed == decide::LifecycleDeed::start_runner) return find_place(pass, std::move(decision));
+  conclude(pass, std::move(decision));
+}
+
+void VmKeeper::conclude(const PassPtr& pass, decide::LifecycleDecision decision) {
   if (decision.status == pass->status) {
     tries_ = decision.tries;
     return do_life(pass, decision);
   }
+  pass->first_life = pass->status.phase == Phase::none && pass->status.runner.empty() && pass->runners.empty() && !pass->migration;
   auto events = decide::events_between(pass->status, decision.status);
   const std::string text = wire::encode_over(pass->vm->status, decision.status);
   write_status(pass, *pass->vm, text, std::move(events), [this, pass, decision](Object written) {
@@ -130,7 +155,7 @@ void VmKeeper::set_finalizer(const PassPtr& pass, Object object, bool value) {
         if (!now && !gone) return fail(pass, "a finalizer could not be written", now.error());
         // One without its finalizer may be gone already; the watch tells that.
         if (now && value) tools_.world.wrote(*now);
-        value ? again(pass) : end(pass, WorkOutcome::success());
+        value ? go_on(pass) : end(pass, WorkOutcome::success());
       });
 }
 

@@ -94,35 +94,41 @@ class VmKeeper {
   void keep_links(const std::vector<Object>& runners);
   void connect(const std::string& runner, const std::string& endpoint);
   bool read(Pass& pass);
+  void say_unreadable(const Error& error);
   void pick_migration(Pass& pass);
-  [[nodiscard]] decide::LifecycleFacts lifecycle_facts(const Pass& pass) const;
+  [[nodiscard]] decide::LifecycleFacts lifecycle_facts(const Pass& pass);
   [[nodiscard]] decide::MigrationFacts migration_facts(Pass& pass);
   void note_progress(const Pass& pass);
 
   // vm_keeper.cpp: the course of a pass
+  void begin(const PassPtr& pass);
   void migrate(PassPtr pass);
-  void live(PassPtr pass);
+  void live(const PassPtr& pass);
+  void conclude(const PassPtr& pass, decide::LifecycleDecision decision);
   void write_status(const PassPtr& pass, Object object, std::string status, std::vector<Event> events,
                     std::function<void(Object)> written);
   void set_finalizer(const PassPtr& pass, Object object, bool value);
   void end(const PassPtr& pass, runtime::WorkOutcome outcome);
   void fail(const PassPtr& pass, const std::string& what, const Error& error);
   void again(const PassPtr& pass);
+  void go_on(const PassPtr& pass);
   void record(std::vector<Event> events, Kind kind, const std::string& name, std::int64_t revision);
   [[nodiscard]] std::string fresh_name() const;
+  const std::string& next_name();
 
   // vm_keeper_life.cpp: the lifecycle's deeds
   void do_life(const PassPtr& pass, const decide::LifecycleDecision& decision);
-  void start_runner(const PassPtr& pass, const decide::LifecycleStep& step);
-  void place_runner(const PassPtr& pass, const std::string& runner);
+  void find_place(const PassPtr& pass, decide::LifecycleDecision decision);
+  void start_runner(const PassPtr& pass, const std::string& runner);
   void succeed_runner(const PassPtr& pass, const std::string& runner, const std::string& predecessor);
   void launch(const PassPtr& pass, const std::string& name, RunnerSpec spec);
   void launched(const PassPtr& pass, const std::string& name, const Result<Object>& started);
   void refused(const PassPtr& pass, const std::string& reason, const Error& error);
+  void start_refused(const PassPtr& pass, const Error& error);
+  void leave_unread(const PassPtr& pass);
   void stop_runner(const PassPtr& pass, const std::string& runner, Duration grace);
   void forget_vm(const PassPtr& pass);
   void if_world_agrees(const PassPtr& pass, std::function<void()> go_on);
-  RunnerSpec runner_spec(const Pass& pass, const std::string& node) const;
 
   // vm_keeper_move.cpp: the migration's deeds
   void do_move(const PassPtr& pass, const decide::MigrationDecision& decision);
@@ -146,7 +152,10 @@ class VmKeeper {
   const std::string name_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 
+  std::string next_name_;                      // for a runner that is to be
+  std::string unreadable_;                     // why, if it has been told
   bool recalled_ = false;
+  std::uint32_t start_refusals_ = 0;           // one after the other
   std::uint64_t generation_ = 0;
   decide::Tries tries_;
   std::map<std::string, Link> links_;          // by runner

@@ -78,6 +78,7 @@ std::vector<RunnerFacts> VmKeeper::runner_facts(const std::string& vm_uid) {
   std::map<std::string, Instant> known;
   for (const Object& object : objects) {
     RunnerFacts facts = facts_of(object);
+    if (facts.name == next_name_) next_name_.clear();
     facts.node_known = tools_.world.find(Kind::node, facts.node) != nullptr;
     const auto before = known_since_.find(facts.name);
     facts.known_since = known[facts.name] = before == known_since_.end() ? tools_.loop.now() : before->second;
@@ -130,10 +131,10 @@ bool VmKeeper::read(Pass& pass) {
     auto spec = wire::decode_vm_spec(*object);
     auto status = wire::decode_vm_status(object->status);
     if (!spec || !status) {
-      runtime::log_error("controller", "a VM cannot be read; it is left as it is",
-                         {{"vm", name_}, {"error", (spec ? status.error() : spec.error()).message}});
+      say_unreadable(spec ? status.error() : spec.error());
       return false;
     }
+    unreadable_.clear();
     pass.vm = *object;
     pass.spec = std::move(*spec);
     pass.status = std::move(*status);
@@ -142,6 +143,17 @@ bool VmKeeper::read(Pass& pass) {
   }
   pick_migration(pass);
   return pass.vm || pass.migration;
+}
+
+// On the object itself: whoever wrote it does not read our log.
+void VmKeeper::say_unreadable(const Error& error) {
+  if (std::exchange(unreadable_, error.message) == error.message) return;
+  runtime::log_error("controller", "a VM cannot be read; it is left as it is", {{"vm", name_}, {"error", error.message}});
+  Event event;
+  event.warning = true;
+  event.reason = "Unreadable";
+  event.message = error.message + "; it is left as it is until that is mended";
+  record({event}, Kind::virtual_machine, name_, 0);
 }
 
 // One that has begun comes first, then one that waits to be let go, then the one that was asked for first.
@@ -167,7 +179,7 @@ void VmKeeper::pick_migration(Pass& pass) {
   }
 }
 
-decide::LifecycleFacts VmKeeper::lifecycle_facts(const Pass& pass) const {
+decide::LifecycleFacts VmKeeper::lifecycle_facts(const Pass& pass) {
   decide::LifecycleFacts facts;
   facts.name = name_;
   facts.spec = pass.spec;
@@ -182,7 +194,7 @@ decide::LifecycleFacts VmKeeper::lifecycle_facts(const Pass& pass) const {
     facts.migration_source = pass.move_status.source_runner;
     facts.runs_at = pass.move->runs_at;
   }
-  facts.fresh_name = fresh_name();
+  facts.fresh_name = next_name();
   facts.size_why = size_why_;
   facts.tries = tries_;
   facts.now = tools_.loop.now();

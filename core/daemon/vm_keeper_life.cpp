@@ -14,6 +14,7 @@ namespace {
 
 constexpr Duration world_lags = std::chrono::milliseconds(50);
 constexpr Duration start_retry = std::chrono::seconds(5);
+constexpr Duration first_refusal = std::chrono::seconds(1), longest_refusal = std::chrono::seconds(60);
 
 const char* reason_of(Code code) {
   switch (code) {
@@ -34,15 +35,18 @@ void VmKeeper::do_life(const PassPtr& pass, const decide::LifecycleDecision& dec
   switch (step.deed) {
     case LifecycleDeed::none: return keep_size(pass);
     case LifecycleDeed::add_finalizer: return set_finalizer(pass, *pass->vm, true);
-    case LifecycleDeed::start_runner:
-    case LifecycleDeed::succeed_runner: return if_world_agrees(pass, [this, pass, step] { start_runner(pass, step); });
+    case LifecycleDeed::start_runner: return start_runner(pass, step.runner);
+    case LifecycleDeed::succeed_runner:
+      return if_world_agrees(pass, [this, pass, step] { succeed_runner(pass, step.runner, step.predecessor); });
     case LifecycleDeed::stop_runner: return stop_runner(pass, step.runner, step.grace);
     case LifecycleDeed::forget_vm: return if_world_agrees(pass, [this, pass] { forget_vm(pass); });
   }
 }
 
-// Before anything irreversible the store itself is asked: a runner that the watch has not shown yet may have the VM.
+// Before anything irreversible the store itself is asked: a runner that the watch has not shown yet may have the VM. Not
+// for the first: names are stored before there are runners, and ours has just taken the place of none.
 void VmKeeper::if_world_agrees(const PassPtr& pass, std::function<void()> go_on) {
+  if (pass->first_life) return go_on();
   tools_.loop.off_loop(
       [&orchestrator = tools_.orchestrator, vm = name_, limit = tools_.settings.call_limit] {
         return orchestrator.list_runners(vm, call_deadline(limit));
@@ -60,28 +64,45 @@ void VmKeeper::if_world_agrees(const PassPtr& pass, std::function<void()> go_on)
           tools_.world.wrote(object);
         }
         for (const std::string& name : tools_.runners_of(pass->vm->uid)) agrees = agrees && there.count(name) != 0;
+        if (!agrees && pass->start) tools_.places.release(pass->status.runner);
         if (!agrees) return end(pass, WorkOutcome::again(world_lags));
         go_on();
       });
 }
 
-void VmKeeper::start_runner(const PassPtr& pass, const decide::LifecycleStep& step) {
-  if (step.deed == LifecycleDeed::succeed_runner) return succeed_runner(pass, step.runner, step.predecessor);
+// Before the status is written, which so says at once where the VM will be.
+void VmKeeper::find_place(const PassPtr& pass, decide::LifecycleDecision decision) {
   const decide::MachineDefaults& defaults = tools_.settings.machine;
   const std::string directory = defaults.directory.empty() ? tools_.orchestrator.vm_directory(name_) : defaults.directory;
   auto machine = decide::plan_machine(pass->spec, *pass->vm, directory, defaults);
-  if (!machine) return refused(pass, "MachineInvalid", machine.error());
+  if (!machine) {
+    pass->start = machine.error();
+    pass->cannot_start = "MachineInvalid";
+    return conclude(pass, std::move(decision));
+  }
   RunnerSpec spec;
   spec.vm = name_;
   spec.vm_uid = pass->vm->uid;
   spec.machine = wire::encode(*machine);
-  tools_.places.place({*pass->vm, step.runner, "", ""},
-                      [this, weak = std::weak_ptr(alive_), pass, name = step.runner, spec](const Result<std::string>& node) mutable {
-                        if (weak.expired()) return;
-                        if (!node) return refused(pass, reason_of(node.error().code), node.error());
-                        spec.node = *node;
-                        launch(pass, name, std::move(spec));
-                      });
+  const PlacementAsk ask{*pass->vm, decision.step.runner, "", ""};
+  tools_.places.place(ask, [this, weak = std::weak_ptr(alive_), pass, decision = std::move(decision),
+                            spec = std::move(spec)](const Result<std::string>& node) mutable {
+    if (weak.expired()) return;
+    if (node) {
+      spec.node = *node;
+      decide::note_place(decision, *node, tools_.loop.wall());
+      pass->start = std::move(spec);
+    } else {
+      pass->start = node.error();
+      pass->cannot_start = reason_of(node.error().code);
+    }
+    conclude(pass, std::move(decision));
+  });
+}
+
+void VmKeeper::start_runner(const PassPtr& pass, const std::string& runner) {
+  if (!*pass->start) return refused(pass, pass->cannot_start, pass->start->error());
+  if_world_agrees(pass, [this, pass, runner] { launch(pass, runner, **pass->start); });
 }
 
 // What is wrong with the wish or lacks room waits for an event; everything else for a while.
@@ -93,6 +114,16 @@ void VmKeeper::refused(const PassPtr& pass, const std::string& reason, const Err
   const bool news = !tries_.refused || tries_.refused->why != refusal.why;
   tries_.refused = std::move(refusal);
   if (news) runtime::log_warning("controller", "a VM cannot be started now", {{"vm", name_}, {"reason", reason}, {"why", error.message}});
+  again(pass);
+}
+
+// By a quota, or by other software's rules: neither tells when it would no longer be.
+void VmKeeper::start_refused(const PassPtr& pass, const Error& error) {
+  if (error.code == Code::invalid_argument) return refused(pass, "StartRefused", error);
+  const Duration wait = std::min<Duration>(first_refusal * (1u << std::min(start_refusals_++, 8u)), longest_refusal);
+  const bool news = !tries_.refused || tries_.refused->why != error.message;
+  tries_.refused = decide::Refusal{error.code, "StartRefused", error.message, tools_.loop.now() + wait};
+  if (news) runtime::log_warning("controller", "a runner was refused", {{"vm", name_}, {"why", error.message}});
   again(pass);
 }
 
@@ -127,13 +158,16 @@ void VmKeeper::launch(const PassPtr& pass, const std::string& name, RunnerSpec s
 
 void VmKeeper::launched(const PassPtr& pass, const std::string& name, const Result<Object>& started) {
   if (started) {
+    start_refusals_ = 0;
     tools_.world.wrote(*started);
     return again(pass);
   }
-  if (is_transient(started.error().code)) return fail(pass, "a runner could not be started", started.error());
+  // A quota's no is for people to hear of.
+  const Code code = started.error().code;
+  if (is_transient(code) && code != Code::out_of_capacity) return fail(pass, "a runner could not be started", started.error());
   tools_.places.release(name);
   const bool target = pass->move && pass->move_status.target_runner == name;
-  if (!target) return refused(pass, "StartRefused", started.error());
+  if (!target) return start_refused(pass, started.error());
   moving_.refused = decide::Refusal{started.error().code, "StartRefused", started.error().message, std::nullopt};
   again(pass);
 }
@@ -151,6 +185,18 @@ void VmKeeper::stop_runner(const PassPtr& pass, const std::string& runner, Durat
         if (now) tools_.world.wrote(*now);
         end(pass, gone ? WorkOutcome::again(world_lags) : WorkOutcome::success());
       });
+}
+
+// Nothing is known of what it should be; but it can be let go, and what runs of it with it.
+void VmKeeper::leave_unread(const PassPtr& pass) {
+  const Object* object = tools_.world.find(Kind::virtual_machine, name_);
+  if (object == nullptr || !object->deleting || !object->finalizer) return end(pass, WorkOutcome::success());
+  pass->vm = *object;
+  const auto runners = runner_objects(object->uid);
+  for (const Object& runner : runners)
+    if (!runner.deleting) return stop_runner(pass, runner.name, VmSpec{}.grace);
+  if (!runners.empty()) return end(pass, WorkOutcome::success());
+  if_world_agrees(pass, [this, pass] { forget_vm(pass); });
 }
 
 // The files first: were the object gone and the files left, nobody would look for them again.

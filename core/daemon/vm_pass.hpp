@@ -18,6 +18,9 @@ struct VmKeeper::Pass {
   VmSpec spec;
   VmStatus status;
   std::vector<decide::RunnerFacts> runners;
+  std::optional<Result<RunnerSpec>> start;  // of a start: what there is to start, or why it cannot be
+  std::string cannot_start;            // the reason for that in one word
+  bool first_life = false;             // until the status that this pass wrote, nothing named a runner
 
   std::optional<Object> migration;
   MigrationSpec move_spec;

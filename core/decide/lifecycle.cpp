@@ -250,6 +250,8 @@ class Ladder {
       status().why = "waits until runner " + other.name + " has ended";
       return clear_strays();
     }
+    // A name that was on a node may have had its life.
+    if (!status().node.empty()) clear_runner(status());
     if (tries().due && *tries().due > facts_.now) return wait_for_restart();
     if (tries().refused) {
       const Refusal& refused = *tries().refused;
@@ -260,8 +262,6 @@ class Ladder {
     } else {
       status().why = "is being started";
     }
-    // A name that was seen on a node has had its life.
-    if (!status().node.empty()) clear_runner(status());
     if (status().runner.empty()) status().runner = facts_.fresh_name;
     take(LifecycleDeed::start_runner, status().runner, {"start", "no runner has the VM"});
   }
@@ -322,5 +322,11 @@ const char* to_string(LifecycleDeed deed) {
 }
 
 LifecycleDecision decide_lifecycle(const LifecycleFacts& facts) { return Ladder(facts).decide(); }
+
+void note_place(LifecycleDecision& decision, const std::string& node, WallTime wall) {
+  decision.status.node = node;
+  decision.status.why = being_started(decision.step.runner);
+  settle_conditions(nullptr, "", wall, decision.status);
+}
 
 }  // namespace neonvm::decide

@@ -4,8 +4,8 @@
 // (a conflict there throws the whole decision away), then does `step`, then asks again with what the world has become;
 // a decision without a step waits for an event or for `look_again`.
 //
-// A start is named before it is made: status.runner holds the name of a runner that may not be started yet, so that a
-// controller that died in between goes on with the same name, and a name is one life.
+// A start is named before it is made: status.runner and status.node tell of a runner that may not be started yet. A controller
+// that finds no such runner names another one, for a name is one life; so it asks the store first, not what it has heard.
 //
 // Laws: no runner is started while a QEMU of the VM may live; a runner that vanished is succeeded at the same run_dir,
 // never restarted beside it; whoever runs the VM by its own word is kept; restarts follow the true reason of the end,
@@ -48,6 +48,9 @@ struct LifecycleDecision {
 };
 
 LifecycleDecision decide_lifecycle(const LifecycleFacts& facts);
+
+// Of a decision to start a runner, once that has a place: its status as it will be when the runner is seen, which is then no news.
+void note_place(LifecycleDecision& decision, const std::string& node, WallTime wall);
 
 // What people should hear of, seen in two stored statuses of one VM. at, kind, ns and name are the caller's.
 std::vector<Event> events_between(const VmStatus& before, const VmStatus& after);

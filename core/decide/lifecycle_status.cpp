@@ -110,7 +110,7 @@ void observe(const RunnerFacts& runner, const LifecycleFacts& facts, VmStatus& s
       return;
     }
     status.phase = Phase::pending;
-    status.why = "runner " + runner.name + " is starting";
+    status.why = being_started(runner.name);
     return;
   }
   const RunnerWord& word = *runner.word;
@@ -131,6 +131,8 @@ void observe(const RunnerFacts& runner, const LifecycleFacts& facts, VmStatus& s
   if (status.why.empty()) status.why = facts.size_why;
   observe_revision(word, facts, status);
 }
+
+std::string being_started(const std::string& runner) { return "runner " + runner + " is starting"; }
 
 void clear_runner(VmStatus& status) {
   status.runner.clear();
