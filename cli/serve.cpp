@@ -7,6 +7,7 @@
 #include <iostream>
 #include <random>
 #include <set>
+#include <thread>
 
 #include "cli/file_store.hpp"
 #include "cli/commands_host.hpp"
@@ -45,6 +46,7 @@ std::set<std::string> with_namespaces(const std::vector<std::string>& names) {
 
 // Calls of a store on this disk are over at once; those of a server elsewhere are waited for, by a thread each.
 constexpr unsigned desk_workers = 4, waiting_workers = 16;
+constexpr Duration begin_again = std::chrono::seconds(1);
 constexpr int lost_the_lead = 75;  // of the loop, never of the process
 
 // Unlike any other process's, and telling people which it is.
@@ -263,9 +265,15 @@ Result<int> serve(Context& context, const Parts& parts, const ServeOptions& opti
   log.json = mine.log_json;
   log.level = context.globals().verbose || mine.log_level == "debug" ? runtime::LogLevel::debug : runtime::LogLevel::info;
   if (auto opened = runtime::open_log(log); !opened) return opened.error();
-  while (true) {
+  for (bool again = false;; again = true) {
     ControlPlane plane(context, mine, parts, options);
-    if (auto opened = plane.open(); !opened) return opened.error();
+    if (auto opened = plane.open(); !opened) {
+      // It led before, so nothing is wrong with what it was told: the server is away, or not yet whole and knows nobody's rights.
+      if (!again) return opened.error();
+      runtime::log_warning(parts.name, "cannot begin again yet", {{"why", opened.error().message}});
+      std::this_thread::sleep_for(begin_again);
+      continue;
+    }
     if (const int code = plane.run(); code != lost_the_lead) return code;
   }
 }
