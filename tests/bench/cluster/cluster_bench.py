@@ -4,8 +4,10 @@
   cluster_bench.py [--create N] [--idle N] [--idle-seconds S] [--scale N]      NEONVM: what is measured
 
 create: N VirtualMachines written as fast as the server takes them; from the first to the last bound pod, per second, beside how
-        fast the same server takes N bare pods from one client.
-idle:   N VMs with a pod each, nothing happening: memory and CPU of the control plane, and its requests to the server by count.
+        fast the same server takes N bare pods from one client. The control plane is as the bases install it: webhooks, and a
+        service account's token. Beside it the CPU time of each process, and the requests, that one VM takes.
+idle:   N VMs that are stopped by their owner (nobody here holds the doors of so many runners), nothing happening: memory and CPU of the
+        control plane, and requests to the server that have to do with VMs.
 scale:  on a real node, from the answer to a patch of cpus.use to the CPU online in the guest, N times, TCG; beside the median of
         one write to the server.
 Prints figures, and thresholds are nowhere here. Needs what tests/cluster needs.
@@ -22,8 +24,10 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../cluster"))
 from bench import node, programs, vm  # noqa: E402
+from bench.api import Refused  # noqa: E402
 from bench.cluster import Cluster  # noqa: E402
 from bench.fixture import SKIPPED, until  # noqa: E402
+from bench.requests import requests_seen  # noqa: E402
 
 VMS = "/apis/vm.neon.tech/v1/namespaces/default/virtualmachines"
 PODS = "/api/v1/namespaces/default/pods"
@@ -35,7 +39,7 @@ def show(what, value, unit, beside=""):
 
 
 def machine(name, image=""):
-    guest = {"cpus": {"min": 0.1, "use": 0.1, "max": 1}, "memorySlotSize": "16Mi", "memorySlots": {"min": 1, "use": 1, "max": 2}}
+    guest = {"cpus": {"min": 0.1, "use": 0.1, "max": 1}, "memorySlotSize": "16Mi", "memorySlots": {"min": 4, "use": 4, "max": 6}}
     if image:
         guest = {"cpus": {"min": 1, "use": 1, "max": 2}, "memorySlotSize": "64Mi", "memorySlots": {"min": 4, "use": 4, "max": 4},
                  "rootDisk": {"image": image}}
@@ -74,9 +78,45 @@ def write_all(cluster, path, objects):
     return time.monotonic() - began
 
 
-def bound(cluster):
-    pods = cluster.get(PODS + "?labelSelector=vm.neon.tech/name")["items"]
-    return sum(1 for pod in pods if pod["spec"].get("nodeName"))
+class Bound:
+    """Sees runner pods as they are bound. By a watch: lists of a thousand pods, again and again, would be most of what the server does."""
+
+    def __init__(self, cluster):
+        connection = cluster.connection()
+        connection.timeout = 1800
+        connection.request("GET", f"{PODS}?watch=1&labelSelector=vm.neon.tech/name&timeoutSeconds=1800")
+        self.events = connection.getresponse()
+        self.seen = set()
+
+    def wait(self, count):
+        while len(self.seen) < count:
+            line = self.events.readline()
+            if not line:
+                raise RuntimeError(f"the watch ended; {len(self.seen)} of {count} pods were bound")
+            if b'"nodeName":"' in line:
+                self.seen.add(re.search(rb'"metadata":{"name":"([^"]+)"', line)[1])
+
+
+class Spent:
+    """CPU time of every process that takes part, and requests to the server, from here on."""
+
+    def __init__(self, cluster, plane=None):
+        self.cluster, self.plane = cluster, plane
+        self.times, self.requests = self.now()
+
+    def now(self):
+        pids = {name: pid for name, pid in self.cluster.request("status").items() if pid}
+        if self.plane:
+            pids["control plane"] = self.plane.process.pid
+        times = {name: weight(pid)[1] for name, pid in pids.items()}
+        return {**times, "this benchmark": time.process_time()}, requests_seen(self.cluster)
+
+    def show(self, what, count):
+        times, requests = self.now()
+        each = {name: 1000 * (seconds - self.times[name]) / count for name, seconds in times.items()}
+        print(f"  CPU for {what}: {sum(each.values()):.1f} ms: " + ", ".join(f"{name} {part:.1f}" for name, part in each.items() if part >= 0.05))
+        made = {name: (number - self.requests.get(name, 0)) / count for name, number in requests.items()}
+        print(f"  requests for {what}: " + ", ".join(f"{name} {part:.2f}" for name, part in sorted(made.items()) if part >= 0.01), flush=True)
 
 
 def weight(pid):
@@ -87,66 +127,85 @@ def weight(pid):
     return pss, (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def requests_seen(cluster):
-    text = cluster.call("GET", "/metrics")
-    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
-               if line.startswith("apiserver_request_total") and re.search(r'resource="(virtualmachines|virtualmachinemigrations|pods|secrets)"', line))
-
-
-def definitions(cluster):
-    cluster.kubectl("apply", "-k", os.path.join(vm.MANIFESTS, "crd"))
-    cluster.kubectl("apply", "-k", os.path.join(vm.MANIFESTS, "rbac"))
-    cluster.kubectl("wait", "--for", "condition=Established", "crd", "--all", "--timeout", "60s")
-
-
 def many(options):
     nodes = max(1, (max(options.create, options.idle) + 899) // 900)
     with Cluster.up(fake_nodes=nodes) as cluster:
         for number in range(1, nodes + 1):
             cluster.add_fake_node(f"fake{number}", cpu="1000", memory="1000Gi")
-        definitions(cluster)
-        if options.create:
-            taken = write_all(cluster, PODS, (bare_pod(f"bare-{i}", "fake1") for i in range(options.create)))
-            cluster.call("DELETE", PODS + "?gracePeriodSeconds=0")  # as one request: kubectl takes ten a second
-            until(lambda: not cluster.get(PODS)["items"], "the bare pods are gone", 300)
-            plane = vm.Plane(cluster)
-            try:
-                began = time.monotonic()
-                written = write_all(cluster, VMS, (machine(f"vm-{i}") for i in range(options.create)))
-                until(lambda: bound(cluster) >= options.create, "all are bound", 300)
-                whole = time.monotonic() - began
-                show(f"{options.create} VMs, each with a bound pod", options.create / whole, "/s",
-                     f"   (writing them alone {options.create / written:.0f} /s, as many bare pods {options.create / taken:.0f} /s)")
-            finally:
-                plane.down()
-        if options.idle:
-            idle(cluster, options)
+        plane = vm.Plane(cluster, **vm.as_installed(cluster))
+        try:
+            if options.create:
+                create(cluster, plane, options.create)
+            if options.idle:
+                idle(cluster, plane, options)
+        finally:
+            plane.down()
 
 
-def idle(cluster, options):
-    plane = vm.Plane(cluster)
+def ready(cluster, plane):
+    """It leads, and its webhooks answer."""
+    until(lambda: vm.LEADS in plane.text(), "the control plane leads")
+    until(lambda: accepted(cluster), "the webhooks answer")
+
+
+def accepted(cluster):
     try:
-        there = len(cluster.get(VMS + "?limit=100000")["items"])
-        write_all(cluster, VMS, (machine(f"idle-{i}") for i in range(there, options.idle)))
-        until(lambda: bound(cluster) >= options.idle, "all are bound", 1800)
-        time.sleep(10)  # what still settles is not idle; nothing tells when it has
-        pss, before = weight(plane.process.pid)
-        requests = requests_seen(cluster)
-        time.sleep(options.idle_seconds)  # the measurement itself
-        pss, after = weight(plane.process.pid)
-        show(f"{options.idle} idle VMs: memory of the control plane", pss, "MiB")
-        show(f"{options.idle} idle VMs: CPU of the control plane", 100 * (after - before) / options.idle_seconds, "% of a core")
-        show(f"{options.idle} idle VMs: requests to the server in {options.idle_seconds} s", requests_seen(cluster) - requests, "")
-    finally:
-        plane.down()
+        made = cluster.call("POST", VMS + "?dryRun=All", machine("probe"))
+        return "finalizers" in made["metadata"]
+    except Refused as why:
+        if "failed calling webhook" not in str(why):
+            raise
+        return False
+
+
+def told(cluster, field):
+    return sum(1 for each in cluster.get(VMS)["items"] if each.get("status", {}).get(field))
+
+
+def stopped(name):
+    made = machine(name)
+    made["metadata"]["annotations"] = {"neonvm.dev/stopped": "true"}
+    return made
+
+
+def create(cluster, plane, count):
+    spent = Spent(cluster)
+    taken = write_all(cluster, PODS, (bare_pod(f"bare-{i}", "fake1") for i in range(count)))
+    spent.show("a bare pod", count)
+    cluster.call("DELETE", PODS + "?gracePeriodSeconds=0")  # as one request: kubectl takes ten a second
+    until(lambda: not cluster.get(PODS)["items"], "the bare pods are gone", 300)
+    ready(cluster, plane)
+    pods, spent, began = Bound(cluster), Spent(cluster, plane), time.monotonic()
+    written = write_all(cluster, VMS, (machine(f"vm-{i}") for i in range(count)))
+    pods.wait(count)
+    whole = time.monotonic() - began
+    show(f"{count} VMs, each with a bound pod", count / whole, "/s",
+         f"   (writing them alone {count / written:.0f} /s, as many bare pods {count / taken:.0f} /s)")
+    spent.show("a VM until the last is bound", count)
+    until(lambda: told(cluster, "node") >= count, "every status says where its VM is", 300, 1)
+    show(f"{count} VMs, each with a status that says where it is", count / (time.monotonic() - began), "/s")
+    spent.show("a VM until its status says so", count)
+
+
+def idle(cluster, plane, options):
+    ready(cluster, plane)
+    write_all(cluster, VMS, (stopped(f"idle-{i}") for i in range(options.idle)))
+    until(lambda: told(cluster, "phase") >= options.idle, "every VM has a status", 1800, 5)
+    time.sleep(10)  # what still settles is not idle; nothing tells when it has
+    pss, before = weight(plane.process.pid)
+    requests = sum(requests_seen(cluster).values())
+    time.sleep(options.idle_seconds)  # the measurement itself
+    pss, after = weight(plane.process.pid)
+    show(f"{options.idle} idle VMs: memory of the control plane", pss, "MiB")
+    show(f"{options.idle} idle VMs: CPU of the control plane", 100 * (after - before) / options.idle_seconds, "% of a core")
+    show(f"{options.idle} idle VMs: requests to the server in {options.idle_seconds} s", sum(requests_seen(cluster).values()) - requests, "")
 
 
 def scale(options):
     with tempfile.TemporaryDirectory() as folder, Cluster.up(nodes=1) as cluster:
         for archive in vm.make_images(folder, "runner"):
             cluster.request("import", archive)
-        definitions(cluster)
-        plane = vm.Plane(cluster)
+        plane = vm.Plane(cluster, **vm.as_installed(cluster))
         try:
             cluster.call("POST", VMS, machine("web", vm.WEB_IMAGE))
             until(lambda: cluster.get(f"{VMS}/web").get("status", {}).get("guestConnected"), "the guest answers", 180)

@@ -21,7 +21,7 @@ class ClusterTest(unittest.TestCase):
         cls.addClassCleanup(cls.cluster.down)
 
 
-def until(condition, what, limit=60):
+def until(condition, what, limit=60, pause=0.05):
     """The first true value of condition()."""
     end = time.monotonic() + limit
     while True:
@@ -30,7 +30,7 @@ def until(condition, what, limit=60):
             return value
         if time.monotonic() > end:
             raise AssertionError(f"not within {limit} s: {what}")
-        time.sleep(0.05)  # for what is told only to those who ask
+        time.sleep(pause)  # for what is told only to those who ask
 
 
 def main(real_nodes=False):

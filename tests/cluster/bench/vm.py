@@ -1,5 +1,6 @@
 """What a test needs to run VMs on a cluster with real nodes: neonvm's images, an image with a VM's disk, the control plane."""
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ REPOSITORY = "neonvm.test"
 RUNNER_IMAGE = f"{REPOSITORY}/neonvm-runner:test"
 PLANE_IMAGE = f"{REPOSITORY}/neonvm:test"
 WEB_IMAGE = f"{REPOSITORY}/vm-web:test"
+LEADS, WAITS = "leadership: leads lease=", "leadership: waits;"  # in the log of one that works, and of its replica
 MANIFESTS = os.path.join(TOP, "plugins/orchestrator-k8s/manifests")
 
 
@@ -46,15 +48,36 @@ def neonvm(cluster, *words):
     return run(NEONVM, "--orchestrator", "k8s", "--kubeconfig", cluster.kubeconfig, *words, env={**os.environ, "HOME": cluster.state})
 
 
-class Plane:
-    """`neonvm serve` for one namespace of the cluster, outside of it."""
+def established(cluster):
+    """Of a definition that has no conditions yet, kubectl's wait says that it cannot be read."""
+    until(lambda: cluster.kubectl("wait", "--for", "condition=Established", "crd", "--all", "--timeout", "60s", check=False).returncode == 0,
+          "the definitions are established", 120)
 
-    def __init__(self, cluster, namespace="default", *words):
+
+def as_installed(cluster, namespace="default"):
+    """What Plane wants in order to be what the bases install: their account and its rights, their webhooks, served from outside."""
+    for base in ("crd", "rbac"):
+        cluster.kubectl("apply", "-k", os.path.join(MANIFESTS, base))
+    established(cluster)
+    cluster.kubectl("apply", "-f", os.path.join(MANIFESTS, "controlplane/account.yaml"))
+    cluster.kubectl("apply", "-n", namespace, "-k", os.path.join(MANIFESTS, "namespace"))
+    door = f"https://{cluster.address}:9443"
+    for kind in ("mutating", "validating"):
+        with open(os.path.join(MANIFESTS, f"webhook/{kind}.yaml"), encoding="utf-8") as file:
+            cluster.kubectl("apply", "-f", "-", stdin=re.sub(r"service: \{.*path: (\S+)\}", f"url: {door}\\1", file.read()))
+    return {"kubeconfig": cluster.account("neonvm-system", "neonvm"),
+            "words": ("--webhooks", door, "--webhook-name", cluster.address)}
+
+
+class Plane:
+    """`neonvm serve` for one namespace of the cluster, outside of it; for all of them with "*"."""
+
+    def __init__(self, cluster, namespace="default", words=(), kubeconfig=None):
         self.home = tempfile.mkdtemp(prefix="neonvm-plane-")
         self.log = os.path.join(self.home, "log")
         self.config = os.path.join(self.home, "config.toml")
         with open(self.config, "w", encoding="utf-8") as file:
-            file.write(f'[orchestrator]\nplugin = "k8s"\n[kubernetes]\nkubeconfig = "{cluster.kubeconfig}"\nnamespace = "{namespace}"\n'
+            file.write(f'[orchestrator]\nplugin = "k8s"\n[kubernetes]\nkubeconfig = "{kubeconfig or cluster.kubeconfig}"\nnamespace = "{namespace}"\n'
                        f'runner_image = "{RUNNER_IMAGE}"\n')
         self.words = words
         self.start()
@@ -62,7 +85,7 @@ class Plane:
     def start(self):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([NEONVM, "--home", self.home, "--config", self.config, "serve", *self.words], stdout=log, stderr=log)
-        until(lambda: "serves" in self.text() or self.process.poll() is not None, "the control plane serves")
+        until(lambda: "serves" in self.text() or WAITS in self.text() or self.process.poll() is not None, "the control plane serves")
 
     def text(self):
         with open(self.log, encoding="utf-8", errors="replace") as log:
@@ -91,7 +114,7 @@ def install(cluster, *namespaces):
     """Everything from the bases in the tree, the control plane as pods of the cluster; returns when its webhooks are trusted."""
     for base in ("crd", "rbac"):
         cluster.kubectl("apply", "-k", os.path.join(MANIFESTS, base))
-    cluster.kubectl("wait", "--for", "condition=Established", "crd", "--all", "--timeout", "60s")
+    established(cluster)
     for namespace in namespaces:
         if namespace != "default":
             cluster.kubectl("create", "namespace", namespace)
