@@ -12,6 +12,7 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from bench.api import Refused  # noqa: E402
 from bench.fixture import ClusterTest, main, until  # noqa: E402
+from bench.vm import established  # noqa: E402
 
 NEONVM = os.environ["NEONVM"]
 VMS = "/apis/vm.neon.tech/v1/namespaces/default/virtualmachines"
@@ -75,7 +76,7 @@ class WebhookTest(ClusterTest):
         super().setUpClass()
         crd = subprocess.run([NEONVM, "crd"], text=True, capture_output=True, check=True, timeout=60).stdout
         cls.cluster.kubectl("apply", "-f", "-", stdin=crd)
-        cls.cluster.kubectl("wait", "--for", "condition=Established", "crd", "--all", "--timeout", "60s")
+        established(cls.cluster)
         until(lambda: not cls.refusal("GET", VMS), "the kinds")
         cls.cluster.call("POST", VMS, vm("old", use=9))  # from before there was anybody to refuse it
         cls.controller = Controller("--skip-update-validation-for", "unchecked")

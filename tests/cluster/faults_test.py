@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""What goes wrong around VMs: their runners, nodes, quotas, definitions, and those who write the same objects."""
+import os
+import sys
+import threading
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from bench.api import Refused  # noqa: E402
+from bench.fixture import main, until  # noqa: E402
+from bench.fleet import MERGE, MIGRATIONS, PODS, VMS, FleetTest, machine, migration  # noqa: E402
+from bench.kubelets import AWAY  # noqa: E402
+from bench.requests import requests_seen  # noqa: E402
+
+QUOTAS = "/api/v1/namespaces/default/resourcequotas"
+EVENTS = "/api/v1/namespaces/default/events"
+CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/virtualmachines.vm.neon.tech"
+
+
+class FaultsTest(FleetTest):
+    def test_a_start_is_three_requests(self):
+        names = [f"cheap-{number}" for number in range(5)]
+        self.kubelets.silent.update({"fake1", "fake2"})
+        try:
+            before = requests_seen(self.cluster)
+            for name in names:
+                self.create(name)
+            for name in names:
+                until(lambda: [pod for pod in self.pods(name) if pod["spec"].get("nodeName")], f"the pod of {name} is bound")
+                self.assertEqual(self.status(name)["node"], self.pods(name)[0]["spec"]["nodeName"])
+            made = {each: number - before.get(each, 0) for each, number in requests_seen(self.cluster).items()}
+        finally:
+            self.kubelets.silent.clear()
+        for each, number in {"PATCH virtualmachines/status": 5, "POST secrets": 5, "POST pods": 5, "PATCH virtualmachines": 0, "PUT virtualmachines": 0,
+                             "READ secrets": 0}.items():
+            self.assertEqual(made.get(each, 0), number, each)
+
+    def test_a_killed_runner_is_followed_by_another(self):
+        self.create("killed")
+        before = self.await_running("killed")["metadata"]["name"]
+        self.kubelets.kill(before)
+        until(lambda: self.status("killed").get("restartCount") == 1, "it was restarted")
+        self.assertNotEqual(self.await_running("killed")["metadata"]["name"], before)
+
+    def test_an_evicted_pod_ends_in_order_and_the_vm_starts_elsewhere(self):
+        self.create("evicted")
+        before = self.await_running("evicted")["metadata"]["name"]
+        self.cluster.call("POST", f"{PODS}/{before}/eviction", {"apiVersion": "policy/v1beta1", "kind": "Eviction",
+                                                                "metadata": {"name": before, "namespace": "default"}})
+        until(lambda: self.there(f"{PODS}/{before}") is None, "the pod is gone")
+        self.assertNotEqual(self.await_running("evicted")["metadata"]["name"], before)
+
+    def test_on_a_lost_node_it_may_still_run_until_somebody_knows_better(self):
+        self.cluster.add_fake_node("doomed", labels={"doomed": "yes"})
+        self.addCleanup(self.kubelets.silent.discard, "doomed")
+        self.create("lost", nodeSelector={"doomed": "yes"})
+        pod = self.await_running("lost")["metadata"]["name"]
+        self.kubelets.silent.add("doomed")
+        self.cluster.call("DELETE", "/api/v1/nodes/doomed")
+        until(lambda: self.condition("lost", "Degraded").get("reason") == "NodeLost", "its status says so")
+        self.assertEqual([each["metadata"]["name"] for each in self.pods("lost")], [pod])
+        # By kubectl delete --force, or after a while by Kubernetes itself: from then on the machine is known to be gone.
+        self.kubelets.kill(pod)
+        self.ask("PATCH", f"{VMS}/lost", {"spec": {"nodeSelector": None}}, MERGE)
+        self.cluster.call("DELETE", f"{PODS}/{pod}?gracePeriodSeconds=0")
+        self.assertNotEqual(self.await_running("lost")["metadata"]["name"], pod)
+
+    def test_a_quota_is_told_and_more_of_it_is_used_at_once(self):
+        self.cluster.call("POST", QUOTAS, {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "small"}, "spec": {"hard": {"pods": "0"}}})
+        self.addCleanup(self.cluster.call, "DELETE", f"{QUOTAS}/small")
+        until(lambda: self.cluster.get(f"{QUOTAS}/small").get("status", {}).get("hard"), "the quota holds")
+        self.create("poor")
+        until(lambda: "exceeded quota" in self.condition("poor", "Available").get("message", ""), "its status says why it does not start")
+        self.assertEqual(self.status("poor")["phase"], "Pending")
+        self.assertFalse(self.status("poor").get("node"))
+        self.cluster.call("PATCH", f"{QUOTAS}/small", {"spec": {"hard": {"pods": "1000"}}}, MERGE)
+        self.await_running("poor")
+
+    def test_an_object_that_cannot_be_read_says_so_and_the_others_go_on(self):
+        self.put_nonsense("nonsense")
+        self.create("beside")
+        self.await_running("beside")
+        said = until(lambda: [each for each in self.cluster.get(EVENTS)["items"] if each["involvedObject"]["name"] == "nonsense"],
+                     "an event of the object")
+        self.assertEqual((said[0]["type"], said[0]["reason"]), ("Warning", "Unreadable"), said)
+        self.assertIn("spec.guest", said[0]["message"])
+
+    def put_nonsense(self, name):
+        """As from before the definition was as strict as it is."""
+        strict = self.cluster.get(CRD)["spec"]["versions"]
+        lax = [{**each, "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}} for each in strict]
+        self.cluster.call("PATCH", CRD, {"spec": {"versions": lax}}, MERGE)
+        try:
+            hooks = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/neonvm"
+            configuration = self.cluster.get(hooks)
+            self.cluster.call("DELETE", hooks)
+
+            def written():
+                try:
+                    return self.cluster.call("POST", VMS, {**machine(name), "spec": {"guest": "nonsense"}})
+                except Refused:
+                    return None
+            until(written, "the nonsense is taken")
+            del configuration["metadata"]["resourceVersion"], configuration["metadata"]["uid"]
+            self.cluster.call("POST", os.path.dirname(hooks), configuration)
+        finally:
+            self.cluster.call("PATCH", CRD, {"spec": {"versions": strict}}, MERGE)
+
+    def test_somebody_who_writes_the_same_object_all_the_time(self):
+        self.create("busy")
+        ending = threading.Event()
+        written = []
+
+        def disturb():
+            while not ending.is_set():
+                try:
+                    self.cluster.call("PATCH", f"{VMS}/busy", {"metadata": {"annotations": {"disturbed": str(len(written))}}}, MERGE)
+                    written.append(1)
+                except (Refused, *AWAY):
+                    pass  # it is not there yet, or no longer
+        thread = threading.Thread(target=disturb)
+        thread.start()
+        try:
+            self.await_running("busy")
+            self.ask("PATCH", f"{VMS}/busy", {"spec": {"guest": {"cpus": {"use": 2}}}}, MERGE)
+            self.await_running("busy", 2)
+            self.ask("POST", MIGRATIONS, migration("busy-move", "busy"))
+            self.assertEqual(until(lambda: self.over("busy-move"), "the migration is over", 90)["status"]["phase"], "Succeeded")
+            self.await_running("busy", 2)
+            self.delete("busy")
+        finally:
+            ending.set()
+            thread.join()
+        self.assertGreater(len(written), 5)
+
+    def test_deleted_while_it_moves(self):
+        self.create("moving")
+        self.await_running("moving")
+        self.ask("POST", MIGRATIONS, migration("moving-on", "moving"))
+        until(lambda: len(self.pods("moving")) == 2, "it has two pods")
+        self.delete("moving")
+        self.assertNotEqual(until(lambda: self.over("moving-on"), "its migration is over")["status"]["phase"], "Succeeded")
+        self.ask("DELETE", f"{MIGRATIONS}/moving-on")
+        until(lambda: not self.there(f"{MIGRATIONS}/moving-on"), "it can be deleted")
+
+
+if __name__ == "__main__":
+    main()
