@@ -73,6 +73,7 @@ std::string kind_word(Kind kind) {
     case Kind::migration: return "migration";
     case Kind::node: return "node";
     case Kind::runner: return "runner";
+    case Kind::neighbour: return "neighbour";
   }
   return "object";
 }

@@ -1,4 +1,4 @@
-// Node: a place where VMs run, with what it can give; Runner: one process that holds one VM there.
+// Node: a place where VMs run, with what it can give; Neighbour: others there; Runner: one process that holds one VM there.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,14 @@ struct Node {
   std::map<std::string, std::string> labels;
 
   friend bool operator==(const Node&, const Node&) = default;
+};
+
+// Somebody else's work on a node: what it has reserved there no VM can have. Gone when it has ended.
+struct Neighbour {
+  std::string node;
+  Resources reserved;
+
+  friend bool operator==(const Neighbour&, const Neighbour&) = default;
 };
 
 enum class RunnerRole { source, target };      // target: waits for an incoming migration
@@ -63,7 +71,7 @@ struct RunnerProxy {
   friend bool operator==(const RunnerProxy&, const RunnerProxy&) = default;
 };
 
-// What a caller of a runner beyond a Unix socket needs: to know it for the right one, and to be let in. Never logged.
+// What a caller of a runner, or of a scheduler, beyond a Unix socket needs: to know it for the right one, and to be let in. Never logged.
 struct RunnerAccess {
   std::string authority;           // PEM, signed the runner's certificate; empty: its door is a Unix socket
   std::string server_name;         // that the certificate carries

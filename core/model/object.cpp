@@ -21,12 +21,13 @@ const char* to_string(Kind kind) {
     case Kind::migration: return "VirtualMachineMigration";
     case Kind::node: return "Node";
     case Kind::runner: return "Runner";
+    case Kind::neighbour: return "Neighbour";
   }
   return "VirtualMachine";
 }
 
 std::optional<Kind> kind_from(std::string_view text) {
-  for (const Kind kind : {Kind::virtual_machine, Kind::migration, Kind::node, Kind::runner}) {
+  for (const Kind kind : {Kind::virtual_machine, Kind::migration, Kind::node, Kind::runner, Kind::neighbour}) {
     if (text == to_string(kind)) return kind;
   }
   return std::nullopt;

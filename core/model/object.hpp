@@ -15,9 +15,10 @@
 
 namespace neonvm {
 
-enum class Kind { virtual_machine, migration, node, runner };
+// neighbour: what somebody else runs on a node, told by orchestrators that share their nodes; only read.
+enum class Kind { virtual_machine, migration, node, runner, neighbour };
 
-const char* to_string(Kind kind);  // "VirtualMachine", "VirtualMachineMigration", "Node", "Runner"
+const char* to_string(Kind kind);  // "VirtualMachine", "VirtualMachineMigration", "Node", "Runner", "Neighbour"
 std::optional<Kind> kind_from(std::string_view text);
 
 // Names are DNS labels (RFC 1123): they become host names, file names and Kubernetes names. Errors say what is allowed.

@@ -1,5 +1,8 @@
-// pod_layout: where a runner finds its things in a pod. What makes pods and what plans machines for them both need it.
+// pod_layout: where a runner finds its things in a pod, and what it takes beside its guest. What makes pods, what plans machines for
+// them and who keeps the books of nodes all need it.
 #pragma once
+
+#include "core/model/resources.hpp"
 
 namespace neonvm::pod {
 
@@ -20,5 +23,13 @@ constexpr const char* image_door = "/usr/bin/neonvm-image-door";
 constexpr unsigned user = 10020;                                // of all that runs in it
 constexpr const char* token_header = "x-neonvm-token";         // lets into a runner's door as a bearer token does
 constexpr unsigned short runner_port = 25183, migration_port = 20187;  // upstream's
+
+// QEMU, its page tables and the runner: a fixed part, and what grows with the guest's memory.
+constexpr Bytes vmm_memory(Bytes guest) { return Bytes{160 * mib + guest.value / 64}; }
+
+// Annotation of a runner's pod: its RunnerSpec. Label: the role; nobody else's pods have it.
+constexpr const char* runner_spec_annotation = "neonvm.dev/runner-spec";
+constexpr const char* role_label = "neonvm.dev/runner-role";
+constexpr const char* vm_name_label = "vm.neon.tech/name";      // upstream's: the VM's name
 
 }  // namespace neonvm::pod

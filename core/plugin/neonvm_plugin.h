@@ -325,7 +325,8 @@ enum {
   NEONVM_OBJECT_VIRTUAL_MACHINE = 0,
   NEONVM_OBJECT_MIGRATION = 1,
   NEONVM_OBJECT_NODE = 2,
-  NEONVM_OBJECT_RUNNER = 3
+  NEONVM_OBJECT_RUNNER = 3,
+  NEONVM_OBJECT_NEIGHBOUR = 4 /* a plugin from before it may refuse it */
 };
 enum {
   NEONVM_CHANGE_NONE = 0, /* the deadline came first, or wake */
@@ -373,6 +374,9 @@ typedef struct neonvm_orchestrator_table {
   int32_t (*webhook_authority)(void* plugin, int64_t deadline, const neonvm_sink* authority, neonvm_error* error);
   /* `each`: a Runner of that VM, or more; without this call all are listed. */
   int32_t (*list_runners)(void* plugin, neonvm_text vm, int64_t deadline, const neonvm_sink* each, neonvm_error* error);
+  int32_t (*bind_pod)(void* plugin, neonvm_text pod, neonvm_text uid, neonvm_text node, int64_t deadline, neonvm_error* error);
+  /* RunnerAccess, of the scheduler's doors. */
+  int32_t (*scheduler_access)(void* plugin, int64_t deadline, const neonvm_sink* access, neonvm_error* error);
 } neonvm_orchestrator_table;
 
 #ifdef __cplusplus

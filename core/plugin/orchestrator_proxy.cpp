@@ -32,6 +32,14 @@ Result<Object> decode_one(Kept& kept, const Opened& opened) {
   return object;
 }
 
+Result<RunnerAccess> decode_access(Kept& kept, const Opened& opened) {
+  const auto json = kept.one(opened.place());
+  if (!json) return json.error();
+  auto access = wire::decode_runner_access(*json);
+  if (!access) return access.error().at(opened.place());
+  return access;
+}
+
 Result<std::vector<Object>> decode_all(Kept& kept, const Opened& opened) {
   const auto all = kept.all(opened.place());
   if (!all) return all.error();
@@ -185,12 +193,23 @@ Result<RunnerAccess> OrchestratorProxy::runner_access(const std::string& vm_name
   const Status status = opened_->call([&](neonvm_error* error) {
     return table().runner_access(opened_->handle(), to_text(vm_name), to_ns(deadline), kept.sink(), error);
   });
-  if (!status) return status.error();
-  const auto json = kept.one(opened_->place());
-  if (!json) return json.error();
-  auto access = wire::decode_runner_access(*json);
-  if (!access) return access.error().at(opened_->place());
-  return access;
+  return status ? decode_access(kept, *opened_) : status.error();
+}
+
+Status OrchestratorProxy::bind_pod(const std::string& pod, const std::string& uid, const std::string& node, Deadline deadline) {
+  if (!has(table(), &Table::bind_pod)) return lacks(opened_->place(), "bind_pod");
+  return opened_->call([&](neonvm_error* error) {
+    return table().bind_pod(opened_->handle(), to_text(pod), to_text(uid), to_text(node), to_ns(deadline), error);
+  });
+}
+
+Result<RunnerAccess> OrchestratorProxy::scheduler_access(Deadline deadline) {
+  if (!has(table(), &Table::scheduler_access)) return lacks(opened_->place(), "scheduler_access");
+  Kept kept;
+  const Status status = opened_->call([&](neonvm_error* error) {
+    return table().scheduler_access(opened_->handle(), to_ns(deadline), kept.sink(), error);
+  });
+  return status ? decode_access(kept, *opened_) : status.error();
 }
 
 Result<Authority> OrchestratorProxy::webhook_authority(Deadline deadline) {

@@ -172,12 +172,27 @@ std::int32_t webhook_authority(void* p, std::int64_t deadline, const neonvm_sink
   });
 }
 
+std::int32_t bind_pod(void* p, neonvm_text pod, neonvm_text uid, neonvm_text node, std::int64_t deadline, neonvm_error* error) noexcept {
+  return guarded(error, [&] { return on(p).bind_pod(owned(pod), owned(uid), owned(node), from_ns(deadline)); });
+}
+
+std::int32_t scheduler_access(void* p, std::int64_t deadline, const neonvm_sink* sink, neonvm_error* error) noexcept {
+  return guarded(error, [&]() -> Status {
+    const auto access = on(p).scheduler_access(from_ns(deadline));
+    if (!access) return access.error();
+    const std::string json = wire::encode(*access);
+    sink->take(sink->context, json.data(), json.size());
+    return {};
+  });
+}
+
 constexpr neonvm_orchestrator_table orchestrator_table = {
     sizeof(neonvm_orchestrator_table),
     list, get, store<&Orchestrator::create>, store<&Orchestrator::update>, store<&Orchestrator::update_status>, remove,
     watch, watch_next, watch_wake, watch_close, store<&Orchestrator::start_runner>, stop_runner, hold_lease,
     release_lease,
-    record, events, wait_events, vm_directory, runner_access, webhook_authority, list_runners,
+    record, events, wait_events, vm_directory, runner_access, webhook_authority, list_runners, bind_pod,
+    scheduler_access,
 };
 
 }  // namespace

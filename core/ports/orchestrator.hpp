@@ -90,6 +90,19 @@ class Orchestrator {
   // For the certificate of our admission webhooks. Before it answers, the servers that call them were told to trust this
   // authority. unsupported: nobody here would call any.
   virtual Result<Authority> webhook_authority(Deadline deadline) = 0;
+
+  // For orchestrators where a runner is started without a node, and gets one when its scheduler asks: gives the pod (a runner, or
+  // somebody else's) that node for good. Idempotent. conflict: it has another node, or that uid is not its own; not_found.
+  virtual Status bind_pod(const std::string& pod, const std::string& uid, const std::string& node, Deadline deadline) {
+    (void)pod, (void)uid, (void)node, (void)deadline;
+    return Error{Code::unsupported, "this orchestrator has no pods"};
+  }
+  // For the doors of a scheduler in a process of its own. Whoever may, makes what is missing and renews what is due, the
+  // scheduler's side as well; not_found and permission_denied: it is not there, and whoever asks may not make it.
+  virtual Result<RunnerAccess> scheduler_access(Deadline deadline) {
+    (void)deadline;
+    return Error{Code::unsupported, "this orchestrator keeps no secrets of a scheduler"};
+  }
 };
 
 }  // namespace neonvm

@@ -35,6 +35,8 @@ std::string encode_over(std::string_view before, const MigrationStatus& status);
 
 Result<Node> decode_node(const Object& object);
 void encode_node(const Node& node, Object& object);
+Result<Neighbour> decode_neighbour(std::string_view json);
+std::string encode(const Neighbour& neighbour);
 Result<RunnerSpec> decode_runner_spec(std::string_view json);
 std::string encode(const RunnerSpec& spec);
 Result<RunnerStatus> decode_runner_status(std::string_view json);

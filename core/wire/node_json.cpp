@@ -10,6 +10,11 @@ void describe(auto& v, Like<Node> auto& n) {
   v.field_or("schedulable", n.schedulable, true);
 }
 
+void describe(auto& v, Like<Neighbour> auto& n) {
+  v.need("node", n.node);
+  v.need("reserved", n.reserved);
+}
+
 void describe(auto& v, Like<RunnerSpec> auto& r) {
   v.need("vm", r.vm);
   v.field("vmUid", r.vm_uid);
@@ -72,6 +77,9 @@ void encode_node(const Node& node, Object& object) {
   object.labels = node.labels;
   object.spec = rewrite(object.spec, node);
 }
+
+Result<Neighbour> decode_neighbour(std::string_view json) { return read_text<Neighbour>(json, Keys::strict); }
+std::string encode(const Neighbour& neighbour) { return write_text(neighbour); }
 
 Result<RunnerSpec> decode_runner_spec(std::string_view json) { return read_text<RunnerSpec>(json, Keys::strict); }
 std::string encode(const RunnerSpec& spec) { return write_text(spec); }

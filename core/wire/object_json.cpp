@@ -25,7 +25,8 @@ const char* api_version(Kind kind) {
     case Kind::virtual_machine:
     case Kind::migration: return "vm.neon.tech/v1";
     case Kind::node:
-    case Kind::runner: return "neonvm.dev/v1";
+    case Kind::runner:
+    case Kind::neighbour: return "neonvm.dev/v1";
   }
   return "";
 }

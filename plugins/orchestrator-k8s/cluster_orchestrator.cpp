@@ -143,6 +143,13 @@ Result<RunnerAccess> ClusterOrchestrator::runner_access(const std::string& vm_na
   return door_of(parts->first).runner_access(parts->second, deadline);
 }
 
+Status ClusterOrchestrator::bind_pod(const std::string& pod, const std::string& uid, const std::string& node, Deadline deadline) {
+  const auto parts = split_name(pod);
+  return parts ? door_of(parts->first).bind_pod(parts->second, uid, node, deadline) : parts.error();
+}
+
+Result<RunnerAccess> ClusterOrchestrator::scheduler_access(Deadline deadline) { return whole_.scheduler_access(deadline); }
+
 Result<Authority> ClusterOrchestrator::webhook_authority(Deadline deadline) { return whole_.webhook_authority(deadline); }
 
 }  // namespace neonvm::k8s

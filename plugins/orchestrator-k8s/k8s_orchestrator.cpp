@@ -4,10 +4,12 @@
 #include <utility>
 
 #include "core/wire/model_json.hpp"
+#include "core/wire/pod.hpp"
 #include "plugins/orchestrator-k8s/json_text.hpp"
 #include "plugins/orchestrator-k8s/object_json.hpp"
 #include "plugins/orchestrator-k8s/resources.hpp"
 #include "plugins/orchestrator-k8s/runner_detour.hpp"
+#include "plugins/orchestrator-k8s/scheduler_secrets.hpp"
 #include "plugins/orchestrator-k8s/webhook_trust.hpp"
 
 namespace neonvm::k8s {
@@ -19,11 +21,20 @@ std::string called(const char* deed, Kind kind, const std::string& name) {
   return std::string(deed) + " " + to_string(kind) + (name.empty() ? "" : " " + name.substr(0, 80));
 }
 
+std::string binding_of(const std::string& ns, const std::string& pod, const std::string& uid, const std::string& node) {
+  Json metadata = {{"name", pod}, {"namespace", ns}};
+  // The server refuses a pod of that name that is another one by now.
+  if (!uid.empty()) metadata["uid"] = uid;
+  return dump({{"apiVersion", "v1"}, {"kind", "Binding"}, {"metadata", metadata},
+               {"target", {{"apiVersion", "v1"}, {"kind", "Node"}, {"name", node}}}});
+}
+
 Status ours_to_write(Kind kind) {
   if (kind == Kind::node) {
     return Error{Code::unsupported, "nodes are Kubernetes' own; to keep VMs off one: kubectl cordon, or its annotation " +
                                         std::string(watermark_annotation)};
   }
+  if (kind == Kind::neighbour) return Error{Code::unsupported, "pods that are not ours are only read"};
   if (kind == Kind::runner) return Error{Code::invalid_argument, "a Runner is made by starting it, and its status is its pod's"};
   return {};
 }
@@ -72,6 +83,7 @@ Result<std::vector<Object>> K8sOrchestrator::list_where(Kind kind, const std::st
     request.what = called("list", kind, "");
     request.target = collection_path(kind, ns_) + "?limit=500";
     if (!selector.empty()) request.target += "&labelSelector=" + url_encoded(selector);
+    if (const std::string fields = field_selector_of(kind); !fields.empty()) request.target += "&fieldSelector=" + url_encoded(fields);
     if (!next.empty()) request.target += "&continue=" + url_encoded(next);
     auto body = client_->call(request, deadline);
     if (!body) return body.error();
@@ -242,6 +254,24 @@ Result<RunnerAccess> K8sOrchestrator::runner_access(const std::string& vm_name, 
   if (!proxy) return proxy.error();
   access->through = std::move(*proxy);
   return access;
+}
+
+Status K8sOrchestrator::bind_pod(const std::string& pod, const std::string& uid, const std::string& node, Deadline deadline) {
+  ApiRequest request{"bind Pod " + pod.substr(0, 80), "POST", path(Kind::runner, pod) + "/binding", binding_of(ns_, pod, uid, node)};
+  const auto bound = client_->call(request, deadline);
+  if (bound || bound.error().code != Code::conflict) return bound ? Status{} : bound.error();
+  // Perhaps by us, and the answer was lost.
+  ApiRequest look;
+  look.what = request.what;
+  look.target = path(Kind::runner, pod);
+  const auto now = client_->call(look, deadline);
+  const auto has = now ? wire::decode_pod(*now) : Result<wire::Pod>(now.error());
+  if (has && has->uid == uid && has->node == node) return {};
+  return bound.error();
+}
+
+Result<RunnerAccess> K8sOrchestrator::scheduler_access(Deadline deadline) {
+  return SchedulerSecrets(client_, *secrets_, pod_.own_namespace).access(deadline);
 }
 
 Result<Authority> K8sOrchestrator::webhook_authority(Deadline deadline) {

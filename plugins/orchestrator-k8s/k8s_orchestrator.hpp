@@ -56,6 +56,8 @@ class K8sOrchestrator final : public Orchestrator {
   std::string vm_directory(const std::string& vm_name) override;
   Result<RunnerAccess> runner_access(const std::string& vm_name, Deadline deadline) override;
   Result<Authority> webhook_authority(Deadline deadline) override;
+  Status bind_pod(const std::string& pod, const std::string& uid, const std::string& node, Deadline deadline) override;
+  Result<RunnerAccess> scheduler_access(Deadline deadline) override;
 
  private:
   Result<std::vector<Object>> list_where(Kind kind, const std::string& selector, Deadline deadline);

@@ -74,6 +74,9 @@ ApiRequest K8sWatch::request() const {
   if (const std::string selector = selector_of(options_.kind); !selector.empty()) {
     query += "&labelSelector=" + url_encoded(selector);
   }
+  if (const std::string selector = field_selector_of(options_.kind); !selector.empty()) {
+    query += "&fieldSelector=" + url_encoded(selector);
+  }
   request.target = collection_path(options_.kind, options_.ns) + query;
   return request;
 }

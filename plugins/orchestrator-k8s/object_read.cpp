@@ -5,6 +5,7 @@
 #include "core/model/shown_text.hpp"
 #include "core/wire/model_json.hpp"
 #include "plugins/orchestrator-k8s/json_text.hpp"
+#include "plugins/orchestrator-k8s/neighbour_object.hpp"
 #include "plugins/orchestrator-k8s/node_object.hpp"
 #include "plugins/orchestrator-k8s/object_json.hpp"
 #include "plugins/orchestrator-k8s/runner_pod.hpp"
@@ -87,6 +88,7 @@ Result<Object> object_of(Kind kind, const Json& json) {
     switch (kind) {
       case Kind::node: return node_object(dump(json));
       case Kind::runner: return runner_object(json);
+      case Kind::neighbour: return neighbour_object(dump(json));
       case Kind::virtual_machine:
       case Kind::migration: break;
     }

@@ -15,7 +15,8 @@ std::string collection_path(Kind kind, const std::string& ns) {
     case Kind::virtual_machine: return "/apis/vm.neon.tech/v1" + in_namespace(ns) + "/virtualmachines";
     case Kind::migration: return "/apis/vm.neon.tech/v1" + in_namespace(ns) + "/virtualmachinemigrations";
     case Kind::node: return "/api/v1/nodes";
-    case Kind::runner: return "/api/v1" + in_namespace(ns) + "/pods";
+    case Kind::runner:
+    case Kind::neighbour: return "/api/v1" + in_namespace(ns) + "/pods";
   }
   return "";
 }
@@ -34,6 +35,13 @@ std::string secret_path(const std::string& ns, const std::string& name) {
   return "/api/v1" + in_namespace(ns) + "/secrets" + (name.empty() ? "" : "/" + url_encoded(name));
 }
 
-std::string selector_of(Kind kind) { return kind == Kind::runner ? vm_name_label : ""; }
+std::string selector_of(Kind kind) {
+  if (kind == Kind::neighbour) return std::string("!") + pod::role_label;
+  return kind == Kind::runner ? vm_name_label : "";
+}
+
+std::string field_selector_of(Kind kind) {
+  return kind == Kind::neighbour ? "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed" : "";
+}
 
 }  // namespace neonvm::k8s

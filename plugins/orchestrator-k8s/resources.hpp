@@ -4,11 +4,12 @@
 #include <string>
 
 #include "core/model/object.hpp"
+#include "core/model/pod_layout.hpp"
 
 namespace neonvm::k8s {
 
-// Of a runner's pod; its value is the name of the VM. Upstream's label.
-constexpr const char* vm_name_label = "vm.neon.tech/name";
+// Of a runner's pod; its value is the name of the VM.
+using pod::vm_name_label;
 
 // "/apis/vm.neon.tech/v1/namespaces/default/virtualmachines"; nodes have no namespace.
 std::string collection_path(Kind kind, const std::string& ns);
@@ -18,5 +19,7 @@ std::string secret_path(const std::string& ns, const std::string& name); // like
 std::string lease_path(const std::string& ns, const std::string& name);  // "" for the collection
 // What belongs to neonvm in that collection, as a labelSelector; empty: all.
 std::string selector_of(Kind kind);
+// The same as a fieldSelector: neighbours are pods that have a node and have not ended.
+std::string field_selector_of(Kind kind);
 
 }  // namespace neonvm::k8s

@@ -11,13 +11,10 @@ namespace neonvm::k8s {
 namespace {
 
 constexpr const char* image_container = "vm-image";
-// QEMU, its page tables and the runner: a fixed part, and what grows with the guest.
-constexpr Bytes fixed_overhead{160 * mib};
-constexpr std::uint64_t overhead_share = 64;
 // Beyond the guest's own grace: the runner powers off harder then, and still says how it ended.
 constexpr std::int64_t grace_on_top = 10;
 
-Bytes with_overhead(Bytes guest) { return guest + fixed_overhead + Bytes{guest.value / overhead_share}; }
+Bytes with_overhead(Bytes guest) { return guest + pod::vmm_memory(guest); }
 
 const Json* find(const Json& json, const std::string& pointer) {
   const Json::json_pointer at(pointer);

@@ -27,8 +27,8 @@ struct PodSettings {
 };
 
 constexpr const char* runner_container = "neonvm-runner";
-constexpr const char* runner_spec_annotation = "neonvm.dev/runner-spec";
-constexpr const char* role_label = "neonvm.dev/runner-role";
+using pod::role_label;
+using pod::runner_spec_annotation;
 constexpr const char* port_annotation = "neonvm.dev/runner-port";
 
 // vm: the VirtualMachine as the server has it; what only pods care for is taken from there (affinity, tolerations, podResources,

@@ -96,10 +96,14 @@ Result<Object> runner_object(const Json& pod) {
   if (!object) return object;
   const std::string spec = text_at(pod, spec_pointer);
   if (spec.empty()) return Error{Code::invalid_argument, std::string("has no annotation ") + runner_spec_annotation};
-  if (auto good = wire::decode_runner_spec(spec); !good) {
-    return good.error().at(std::string("annotation ") + runner_spec_annotation);
-  }
+  auto good = wire::decode_runner_spec(spec);
+  if (!good) return good.error().at(std::string("annotation ") + runner_spec_annotation);
   object->spec = spec;
+  if (good->node.empty()) {
+    // Its scheduler gave it one.
+    good->node = text_at(pod, "/spec/nodeName");
+    if (!good->node.empty()) object->spec = wire::encode(*good);
+  }
   object->status = wire::encode(status_of(pod, object->annotations[port_annotation]));
   object->annotations.erase(port_annotation);
   for (const char* key : {vm_name_label, role_label}) object->labels.erase(key);

@@ -43,6 +43,7 @@ Bell::Topic Bell::topic_of(Kind kind) {
     case Kind::migration: return Topic::migration;
     case Kind::node: return Topic::node;
     case Kind::runner: return Topic::runner;
+    case Kind::neighbour: return Topic::node;  // there are none, so any will do
   }
   return Topic::virtual_machine;
 }

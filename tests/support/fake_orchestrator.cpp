@@ -91,7 +91,7 @@ Result<Object*> FakeOrchestrator::find_for_write(const Object& object) {
 }
 
 Result<Object> FakeOrchestrator::insert(Object object) {
-  if (auto named = check_name(object.name); !named) return named.error();
+  if (auto named = check_name(qualified_ ? short_name(object.name) : object.name); !named) return named.error();
   const Key key{object.kind, object.name};
   if (objects_.count(key) != 0) return Error{Code::already_exists, title(object.kind, object.name) + " exists already"};
   object.uid = "fake-" + std::to_string(next_uid_++);

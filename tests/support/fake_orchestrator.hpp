@@ -50,6 +50,10 @@ class FakeOrchestrator final : public Orchestrator {
   // Every open watch loses its place: it catches up without a word and delivers synced again.
   void relist_watches();
   void advance(Duration time);
+  // From now on names are "NAMESPACE/NAME", as of an orchestrator that sees many namespaces; others are taken, too.
+  void qualify_names() { qualified_ = true; }
+  // A pod of somebody else's that waits for a node: bind_pod makes it a neighbour.
+  void pending_pod(const std::string& name, const std::string& uid, const Resources& reserved);
 
   // Writes that changed something since the start.
   [[nodiscard]] std::uint64_t writes() const;
@@ -71,6 +75,7 @@ class FakeOrchestrator final : public Orchestrator {
   std::string vm_directory(const std::string& vm_name) override;
   Result<Authority> webhook_authority(Deadline) override { return Error{Code::unsupported, "nobody here calls webhooks"}; }
   Result<RunnerAccess> runner_access(const std::string&, Deadline) override { return RunnerAccess{}; }
+  Status bind_pod(const std::string& pod, const std::string& uid, const std::string& node, Deadline deadline) override;
 
  private:
   friend class FakeWatch;
@@ -78,6 +83,10 @@ class FakeOrchestrator final : public Orchestrator {
   struct Gone {
     std::uint64_t version = 0;
     Object last;
+  };
+  struct PendingPod {
+    std::string uid;
+    Resources reserved;
   };
   struct Lease {
     std::string holder;
@@ -105,8 +114,10 @@ class FakeOrchestrator final : public Orchestrator {
   std::map<std::string, bool> runner_gone_;  // name -> process and QEMU are gone
   std::vector<StoredEvent> events_;
   std::map<std::string, Lease> leases_;
+  std::map<std::string, PendingPod> pending_;
   std::uint64_t version_ = 0, next_uid_ = 1, next_event_ = 1, writes_ = 0;
   std::uint64_t break_round_ = 0, relist_round_ = 0;  // a watch that has not seen the newest round has it coming
+  bool qualified_ = false;
   int conflicts_ = 0, unavailable_ = 0, lost_replies_ = 0;
   Duration advanced_{};
 };

@@ -47,6 +47,11 @@ TEST_CASE("orchestrator tunnel: reading") {
   REQUIRE(access);
   CHECK(*door->webhook_authority(deadline) == Authority{"-----BEGIN", "a key"});
   CHECK(*access == RunnerAccess{"-----BEGIN", "web.vm", "s3cret\n\"x"});
+  CHECK(*door->scheduler_access(deadline) == RunnerAccess{"-----BEGIN", "scheduler", "s3cret"});
+  CHECK(door->list(Kind::neighbour, deadline));
+  CHECK(last_call() == "list 4 @77");
+  CHECK(door->bind_pod("prod/web-1", "u-1", "n1", deadline));
+  CHECK(last_call() == "bind_pod prod/web-1 u-1 n1 @77");
 }
 
 TEST_CASE("orchestrator tunnel: objects cross whole") {

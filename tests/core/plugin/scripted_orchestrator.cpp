@@ -102,6 +102,12 @@ class ScriptedOrchestrator final : public Orchestrator {
   Result<Authority> webhook_authority(Deadline d) override {
     return script().answer(Authority{"-----BEGIN", "a key"}, "webhook_authority", d);
   }
+  Status bind_pod(const std::string& pod, const std::string& uid, const std::string& node, Deadline d) override {
+    return script().answer("bind_pod " + pod + " " + uid + " " + node, d);
+  }
+  Result<RunnerAccess> scheduler_access(Deadline d) override {
+    return script().answer(RunnerAccess{"-----BEGIN", "scheduler", "s3cret"}, "scheduler_access", d);
+  }
   Result<RunnerAccess> runner_access(const std::string& vm, Deadline d) override {
     return script().answer(RunnerAccess{"-----BEGIN", vm + ".vm", "s3cret\n\"x"}, "runner_access " + vm, d);
   }

@@ -122,4 +122,6 @@ TEST_CASE("slots: an older orchestrator works without the optional calls") {
   CHECK((*orchestrator)->list_runners("web", deadline)->size() == 2);  // all that are listed
   CHECK((*orchestrator)->runner_access("web", deadline)->token.empty());
   check_lacks((*orchestrator)->webhook_authority(deadline), "orchestrator scripted has no webhook_authority");
+  check_lacks((*orchestrator)->bind_pod("web-1", "u", "n1", deadline), "orchestrator scripted has no bind_pod");
+  check_lacks((*orchestrator)->scheduler_access(deadline), "orchestrator scripted has no scheduler_access");
 }

@@ -91,7 +91,7 @@ RunnerStatus runner_status() {
 
 Object object() {
   Object o;
-  o.kind = one_of(Kind::runner);
+  o.kind = one_of(Kind::neighbour);
   o.ns = label();
   o.name = label();
   o.uid = text();
@@ -108,6 +108,6 @@ Object object() {
   return o;
 }
 
-Event event() { return {time(), one_of(Kind::runner), label(), text(), coin(), text(), text(), whole()}; }
+Event event() { return {time(), one_of(Kind::neighbour), label(), text(), coin(), text(), text(), whole()}; }
 
 }  // namespace neonvm::draw
