@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/model/pod_layout.hpp"
 #include "core/runtime/log.hpp"
 #include "core/wire/model_json.hpp"
 
@@ -27,7 +28,13 @@ bool usable(const Resources& r) { return r.cpu.value != 0 && r.memory.value != 0
 
 Scheduler::Scheduler(runtime::Loop& loop, Orchestrator& orchestrator, World& world, runtime::MetricsRegistry& metrics,
                      SchedulerSettings settings)
-    : loop_(loop), orchestrator_(orchestrator), world_(world), metrics_(metrics), settings_(settings) {}
+    : loop_(loop), orchestrator_(orchestrator), world_(world), metrics_(metrics), settings_(settings), not_ready_(rebuilding), view_(settings.vmm_counts) {}
+
+// Upstream's agents name a pod and its namespace apart; where names are qualified a runner has both in one.
+const decide::Ledger::Entry* Scheduler::booked(const wire::PermitRequest& request) const {
+  const decide::Ledger::Entry* booking = ledger_.find(request.runner);
+  return booking != nullptr ? booking : ledger_.find(request.ns + "/" + request.runner);
+}
 
 Result<wire::PermitResponse> Scheduler::permit(const wire::PermitRequest& request) {
   if (request.version != wire::permit_protocol_version)
@@ -35,24 +42,27 @@ Result<wire::PermitResponse> Scheduler::permit(const wire::PermitRequest& reques
                                              std::to_string(wire::permit_protocol_version) + ", got " +
                                              std::to_string(request.version)};
   if (!usable(request.compute_unit)) return Error{Code::invalid_argument, "computeUnit fields must be non-zero"};
-  if (!ready_) return Error{Code::unavailable, rebuilding};
-  const decide::Booking* booking = ledger_.find(request.runner);
+  if (!ready_) return Error{Code::unavailable, not_ready_};
+  const decide::Ledger::Entry* booking = booked(request);
   if (booking == nullptr) return Error{Code::not_found, "runner not found: " + request.runner};
+  if (booking->vm.starts_with(no_vm)) return Error{Code::invalid_argument, "pod is not associated with a VM: " + booking->holder};
   const std::string vm = booking->vm;
-  const auto grant = ledger_.ask(request.runner, request.wanted, request.compute_unit, request.last_permit, loop_.now());
-  if (!grant) return grant.error();
-  if (!grant->why.empty())
+  const auto grant = ledger_.ask(*booking, request.wanted, request.compute_unit, request.last_permit, loop_.now());
+  if (!grant.why.empty())
     runtime::log_info("scheduler", "less than asked", {{"runner", request.runner}, {"asked", to_string(request.wanted)},
-                                                       {"permit", to_string(grant->permit)}, {"why", grant->why}});
+                                                       {"permit", to_string(grant.permit)}, {"why", grant.why}});
   something_changed();
   const SeenVm* seen = view_.vm(vm);
-  return wire::PermitResponse{grant->permit, seen != nullptr && view_.moving(seen->name) != nullptr};
+  return wire::PermitResponse{grant.permit, seen != nullptr && view_.moving(seen->name) != nullptr};
 }
 
 void Scheduler::ask(const wire::PermitRequest& request, Answered done) {
   auto answer = permit(request);
   metrics_.counter("autoscaling_plugin_resource_requests_total", "Permit requests by HTTP status",
                    {{"code", http_code(answer)}}).add();
+  const decide::Booking* booking = booked(request);
+  metrics_.counter("autoscaling_plugin_resource_requests_results_total", "Permit requests by HTTP status and node",
+                   {{"code", http_code(answer)}, {"node", booking != nullptr ? booking->node : "<none>"}}).add();
   loop_.post([weak = std::weak_ptr(alive_), done = std::move(done), answer = std::move(answer)]() mutable {
     if (!weak.expired()) done(std::move(answer));
   });
@@ -65,6 +75,7 @@ Result<decide::Booking> Scheduler::wanted_booking(const PlacementAsk& ask, bool 
   wanted.holder = ask.runner;
   wanted.vm = ask.vm.uid;
   wanted.granted = spec->use();
+  if (settings_.vmm_counts) wanted.overhead.memory = pod::vmm_memory(spec->memory.max);
   // A target needs what its source holds, which may be more, or less, than what is asked.
   if (target) {
     const auto sources = ledger_.of_vm(ask.vm.uid);
@@ -75,12 +86,12 @@ Result<decide::Booking> Scheduler::wanted_booking(const PlacementAsk& ask, bool 
 }
 
 Result<std::string> Scheduler::choose(const PlacementAsk& ask, bool target) {
-  if (!ready_) return Error{Code::unavailable, rebuilding};
+  if (!ready_) return Error{Code::unavailable, not_ready_};
   if (const decide::Booking* same = ledger_.find(ask.runner)) return same->node;
   auto wanted = wanted_booking(ask, target);
   if (!wanted) return wanted.error();
   const auto spec = wire::decode_vm_spec(ask.vm);
-  const decide::PlacementWish wish{wanted->granted, spec->node_selector, ask.node, ask.away_from};
+  const decide::PlacementWish wish{taken(*wanted), spec->node_selector, ask.node, ask.away_from};
   (void)ledger_.time_passed(loop_.now());
   auto node = decide::choose_node(decide::views_of(ledger_), wish, settings_.score);
   if (!node) {
@@ -108,7 +119,7 @@ void Scheduler::reserve_target(const PlacementAsk& ask, Placed done) { answer_la
 void Scheduler::release(const std::string& runner) {
   unseen_until_.erase(runner);
   const SeenRunner* seen = view_.runner(runner);
-  if (seen != nullptr && view_.holds(*seen)) return;
+  if (view_.has_neighbour(runner) || (seen != nullptr && !seen->spec.node.empty() && view_.holds(*seen))) return;
   ledger_.released(runner);
   something_changed();
 }
@@ -118,39 +129,48 @@ void Scheduler::on_room(std::function<void()> listener) { on_room_ = std::move(l
 // Many changes come together; what follows from them is done once, afterwards.
 void Scheduler::something_changed() {
   if (std::exchange(change_pending_, true)) return;
+  const Instant due = settled_ + settings_.settle;
+  if (settings_.settle > Duration::zero() && loop_.now() < due) {
+    settle_timer_ = loop_.at(due, [this] { settle(); });
+    return;
+  }
   loop_.post([this, weak = std::weak_ptr(alive_)] {
-    if (weak.expired()) return;
-    change_pending_ = false;
-    drop_unseen();
-    look_for_room();
-    show_books();
-    plan_moves();
+    if (!weak.expired()) settle();
   });
 }
 
-void Scheduler::look_for_room() {
+void Scheduler::settle() {
+  change_pending_ = false;
+  settled_ = loop_.now();
+  drop_unseen();
+  look_at_changed_nodes();
+  plan_moves();
+}
+
+void Scheduler::look_at_changed_nodes() {
   bool more = false;
-  std::map<std::string, Resources> free;
-  for (const auto& [name, node] : ledger_.nodes()) {
-    free[name] = node.schedulable ? ledger_.totals(name).free() : Resources{};
-    more = more || exceeds_somewhere(free[name], free_before_[name]);
+  for (const std::string& name : ledger_.take_changed()) {
+    const auto node = ledger_.nodes().find(name);
+    if (node == ledger_.nodes().end()) continue;
+    const decide::NodeTotals totals = ledger_.totals(name);
+    const Resources free = node->second.schedulable ? totals.free() : Resources{};
+    Resources& before = free_before_[name];
+    more = more || exceeds_somewhere(free, before);
+    before = free;
+    show_books(name, totals);
   }
-  free_before_ = std::move(free);
   if (more && std::exchange(somebody_waits_, false) && on_room_) on_room_();
 }
 
-void Scheduler::show_books() {
-  for (const auto& [name, node] : ledger_.nodes()) {
-    const decide::NodeTotals t = ledger_.totals(name);
-    const std::pair<const char*, Resources> fields[] = {{"Total", t.capacity}, {"Reserved", t.reserved},
-                                                        {"Committed", t.reserved}, {"Migrating", t.leaving},
-                                                        {"Watermark", t.watermark}};
-    for (const auto& [field, r] : fields) {
-      metrics_.gauge("autoscaling_plugin_node_cpu_resources_current", "CPU of a node in the scheduler's books",
-                     {{"node", name}, {"field", field}}).set(r.cpu.cpus());
-      metrics_.gauge("autoscaling_plugin_node_mem_resources_current", "Memory of a node in the scheduler's books",
-                     {{"node", name}, {"field", field}}).set(static_cast<double>(r.memory.value));
-    }
+void Scheduler::show_books(const std::string& node, const decide::NodeTotals& t) {
+  const std::pair<const char*, Resources> fields[] = {{"Total", t.capacity}, {"Reserved", t.reserved},
+                                                      {"Committed", t.reserved}, {"Migrating", t.leaving},
+                                                      {"Watermark", t.watermark}};
+  for (const auto& [field, r] : fields) {
+    metrics_.gauge("autoscaling_plugin_node_cpu_resources_current", "CPU of a node in the scheduler's books",
+                   {{"node", node}, {"field", field}}).set(r.cpu.cpus());
+    metrics_.gauge("autoscaling_plugin_node_mem_resources_current", "Memory of a node in the scheduler's books",
+                   {{"node", node}, {"field", field}}).set(static_cast<double>(r.memory.value));
   }
 }
 

@@ -1,9 +1,9 @@
 // Scheduler: the node's books in a process: answers permits and places, and moves VMs away from nodes that are too full.
 //
 // Composed by `neonvm serve` and `neonvm scheduler`; asked by agent and controller through PermitOffice and
-// PlacementOffice, in the same process directly, else through scheduler_door.hpp. Threads: loop thread only. Lifetime:
+// PlacementOffice, in the same process directly, else through scheduler_door.hpp and scheduler_client.hpp. Threads: loop thread only. Lifetime:
 // the world, the orchestrator and the loop outlive it; answers that are due when it dies are not given.
-// Reads VirtualMachines, migrations, nodes and runners; writes migrations and events. Holds nothing that matters in
+// Reads VirtualMachines, migrations, nodes, runners and, where nodes are shared, neighbours; writes migrations and events. Holds nothing that matters in
 // itself: after a crash the books are rebuilt from the world, and nothing grows on a node before every VM there has
 // restated its permit, or `confirm_within` is over.
 // Failure: `unavailable` until the world is known whole.
@@ -24,6 +24,7 @@
 #include "core/decide/placement.hpp"
 #include "core/runtime/loop.hpp"
 #include "core/runtime/metrics_registry.hpp"
+#include "core/wire/pod.hpp"
 
 namespace neonvm::daemon {
 
@@ -33,6 +34,8 @@ struct SchedulerSettings {
   bool move_above_watermark = true;
   Duration confirm_within = std::chrono::seconds(35);   // longer than a permit and a write under way may be old
   Duration start_within = std::chrono::minutes(2);      // a place is kept so long for a runner that nobody sees
+  bool vmm_counts = false;                              // see SchedulerView
+  Duration settle{};                                    // what follows from changes is done so often at most: looking at all VMs takes longer than a permit
 };
 
 class Scheduler final : public PermitOffice, public PlacementOffice {
@@ -40,7 +43,7 @@ class Scheduler final : public PermitOffice, public PlacementOffice {
   Scheduler(runtime::Loop& loop, Orchestrator& orchestrator, World& world, runtime::MetricsRegistry& metrics,
             SchedulerSettings settings = {});
 
-  // Listens to the world from now on; REQUIRES the world to watch all four kinds.
+  // Listens to the world from now on; REQUIRES the world to watch these kinds; neighbours may be left out.
   void start();
 
   void ask(const wire::PermitRequest& request, Answered done) override;
@@ -53,7 +56,19 @@ class Scheduler final : public PermitOffice, public PlacementOffice {
   Result<wire::PermitResponse> permit(const wire::PermitRequest& request);
   Result<std::string> choose(const PlacementAsk& ask, bool target);
 
+  // For a kube-scheduler's pods (extender_door.hpp). What the pod would book, without a node.
+  [[nodiscard]] Result<decide::Booking> booking_for(const wire::Pod& pod) const;
+  // Books it, for as long as a place is kept. Idempotent; out_of_capacity, already_exists: elsewhere; unavailable:
+  // not yet, another one had its name.
+  Status book(const decide::Booking& booking);
+
   [[nodiscard]] bool ready() const { return ready_; }
+  // Empty: ready.
+  [[nodiscard]] std::string why_not_ready() const { return ready_ ? "" : not_ready_; }
+  // What is answered until start().
+  void stand_by(std::string why) { not_ready_ = std::move(why); }
+  [[nodiscard]] const SchedulerSettings& settings() const { return settings_; }
+  [[nodiscard]] const SchedulerView& view() const { return view_; }
   [[nodiscard]] const decide::Ledger& ledger() const { return ledger_; }
   // Why nodes stay above their watermark, by node.
   [[nodiscard]] const std::map<std::string, std::string>& pinned() const { return pinned_; }
@@ -62,14 +77,17 @@ class Scheduler final : public PermitOffice, public PlacementOffice {
   void node_changed(const Change& change);
   void vm_changed(const Change& change);
   void runner_changed(const Change& change);
+  void neighbour_changed(const Change& change);
   void migration_changed(const Change& change);
   void rebuild_when_synced();
   void follow(const std::string& vm_uid);
+  const decide::Ledger::Entry* booked(const wire::PermitRequest& request) const;
   void adopt_successors(const std::vector<decide::Booking>& facts, const std::string& vm_uid);
   void drop_unseen();
   void something_changed();
-  void look_for_room();
-  void show_books();
+  void settle();
+  void look_at_changed_nodes();
+  void show_books(const std::string& node, const decide::NodeTotals& totals);
 
   Result<decide::Booking> wanted_booking(const PlacementAsk& ask, bool target) const;
   void answer_later(Placed done, Result<std::string> answer);
@@ -90,6 +108,7 @@ class Scheduler final : public PermitOffice, public PlacementOffice {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 
   bool ready_ = false;
+  std::string not_ready_;
   decide::Ledger ledger_;
   SchedulerView view_;
   std::vector<World::Subscription> subscriptions_;
@@ -100,6 +119,8 @@ class Scheduler final : public PermitOffice, public PlacementOffice {
   bool somebody_waits_ = false;
   std::map<std::string, Resources> free_before_;
   bool change_pending_ = false;
+  Instant settled_{};
+  runtime::Timer settle_timer_;
 
   std::map<std::string, std::string> pinned_;
   std::map<std::string, decide::Move> ordering_;       // migrations being written, by VM name

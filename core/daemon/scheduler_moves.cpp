@@ -48,7 +48,7 @@ std::vector<decide::Mover> Scheduler::movers() const {
     if (booking == nullptr || booking->vm != uid || !can_leave(vm.status.phase)) continue;
     const bool free_to_go = vm.spec.scaling.may_migrate && !vm.deleting && !vm.spec.stopped &&
                             view_.moving(vm.name) == nullptr && ordering_.count(vm.name) == 0;
-    movers.push_back({vm.name, booking->node, reserved(*booking), free_to_go, vm.spec.node_selector, last_moved(vm)});
+    movers.push_back({vm.name, booking->node, taken(*booking), free_to_go, vm.spec.node_selector, last_moved(vm)});
   }
   return movers;
 }
@@ -69,6 +69,9 @@ void Scheduler::plan_moves() {
   if (!ready_) return;
   forget_old_migrations();
   if (!settings_.move_above_watermark) return;
+  const bool too_full = std::any_of(ledger_.nodes().begin(), ledger_.nodes().end(),
+                                    [this](const auto& node) { return ledger_.totals(node.first).excess() != Resources{}; });
+  if (!too_full) return pinned_.clear();
   // A VM that will leave is not counted as staying, so that nobody leaves in its stead.
   auto nodes = decide::views_of(ledger_);
   const auto above = [](const decide::NodeView& view) { return view.totals.excess() != Resources{}; };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "core/model/pod_layout.hpp"
 #include "core/runtime/log.hpp"
 #include "core/wire/model_json.hpp"
 
@@ -60,7 +61,9 @@ std::string SchedulerView::runner_changed(const Object& object, bool gone) {
   const auto status = spec ? readable(object, wire::decode_runner_status(object.status)) : std::nullopt;
   if (!spec || !status) return {};
   const auto machine = wire::decode_machine_spec(spec->machine);
-  runners_[object.name] = {object.name, machine ? machine->run_dir : "", object.created, *spec, *status};
+  SeenRunner seen{object.name, machine ? machine->run_dir : "", object.created, *spec, *status, {}};
+  if (vmm_counts_ && machine) seen.overhead.memory = pod::vmm_memory(machine->base_memory + machine->pluggable_memory);
+  runners_[object.name] = std::move(seen);
   runners_of_[spec->vm_uid].insert(object.name);
   return spec->vm_uid;
 }
@@ -73,6 +76,20 @@ std::string SchedulerView::migration_changed(const Object& object, bool gone) {
   else migrations_[object.name] = {object.name, *spec, *status, object.labels.count(made_by_scheduler) != 0};
   const auto uid = uids_.find(spec->vm);
   return uid == uids_.end() ? "" : uid->second;
+}
+
+std::optional<decide::Booking> SchedulerView::neighbour_changed(const Object& object, bool gone) {
+  const auto neighbour = gone ? std::nullopt : readable(object, wire::decode_neighbour(object.spec));
+  if (!neighbour) {
+    neighbours_.erase(object.name);
+    return std::nullopt;
+  }
+  decide::Booking& booking = neighbours_[object.name];
+  booking.holder = object.name;
+  booking.vm = no_vm + object.uid;
+  booking.node = neighbour->node;
+  booking.granted = neighbour->reserved;
+  return booking;
 }
 
 const SeenVm* SchedulerView::vm(const std::string& uid) const {
@@ -117,6 +134,7 @@ decide::Booking SchedulerView::booking_of(const SeenRunner& runner) const {
   booking.holder = runner.name;
   booking.vm = runner.spec.vm_uid;
   booking.node = runner.spec.node;
+  booking.overhead = runner.overhead;
   const SeenVm* of = vm(runner.spec.vm_uid);
   if (of == nullptr) {
     booking.granted = most_of(runner.spec);
@@ -139,12 +157,13 @@ std::vector<decide::Booking> SchedulerView::bookings_of(const std::string& vm_ui
   const auto names = runners_of_.find(vm_uid);
   if (names == runners_of_.end()) return bookings;
   for (const std::string& name : names->second)
-    if (const SeenRunner& r = runners_.at(name); holds(r)) bookings.push_back(booking_of(r));
+    if (const SeenRunner& r = runners_.at(name); !r.spec.node.empty() && holds(r)) bookings.push_back(booking_of(r));
   return bookings;
 }
 
 std::vector<decide::Booking> SchedulerView::all_bookings() const {
   std::vector<decide::Booking> bookings;
+  for (const auto& [name, booking] : neighbours_) bookings.push_back(booking);
   for (const auto& [uid, names] : runners_of_) {
     const auto of = bookings_of(uid);
     bookings.insert(bookings.end(), of.begin(), of.end());

@@ -28,8 +28,9 @@ struct SeenRunner {
   std::string name;
   std::string run_dir;           // the life of one QEMU: successors of a runner share it
   WallTime created{};
-  RunnerSpec spec;
+  RunnerSpec spec;               // node: empty while its pod waits for one; then it holds nothing
   RunnerStatus status;
+  Resources overhead;            // of its own processes
 };
 struct SeenMigration {
   std::string name;
@@ -41,10 +42,15 @@ struct SeenMigration {
 
 class SchedulerView {
  public:
+  // vmm_counts: runners take from their nodes what their processes need beside the VM (pods do; at a desk nobody counts it).
+  explicit SchedulerView(bool vmm_counts = false) : vmm_counts_(vmm_counts) {}
+
   // Each takes an object as it is now, or was when it went away, and answers the uid of the VM that it concerns.
   std::string vm_changed(const Object& object, bool gone);
   std::string runner_changed(const Object& object, bool gone);
   std::string migration_changed(const Object& object, bool gone);
+  // Answers what it has reserved; none: it is gone, or cannot be read.
+  std::optional<decide::Booking> neighbour_changed(const Object& object, bool gone);
 
   // What the runners of a VM hold by what is stored: granted and actual. In the order of their names.
   [[nodiscard]] std::vector<decide::Booking> bookings_of(const std::string& vm_uid) const;
@@ -52,6 +58,7 @@ class SchedulerView {
 
   [[nodiscard]] const SeenVm* vm(const std::string& uid) const;
   [[nodiscard]] const SeenRunner* runner(const std::string& name) const;
+  [[nodiscard]] bool has_neighbour(const std::string& name) const { return neighbours_.count(name) != 0; }
   // It answers for a QEMU that may live: of the runners that share one, the newest.
   [[nodiscard]] bool holds(const SeenRunner& runner) const;
   // The migration of this VM that is not over.
@@ -63,13 +70,17 @@ class SchedulerView {
   [[nodiscard]] decide::Booking booking_of(const SeenRunner& runner) const;
   [[nodiscard]] std::vector<const SeenRunner*> sharing(const SeenRunner& runner) const;
 
+  bool vmm_counts_;
   std::map<std::string, SeenVm> vms_;                        // by uid
   std::map<std::string, std::string> uids_;                  // VM name -> uid
   std::map<std::string, SeenRunner> runners_;
   std::map<std::string, std::set<std::string>> runners_of_;  // VM uid -> runner names
   std::map<std::string, SeenMigration> migrations_;
+  std::map<std::string, decide::Booking> neighbours_;
 };
 
+// Before the uid of what is no VM, where a booking says whose it is.
+constexpr const char* no_vm = "pod:";
 // Marks migrations that the scheduler asked for, and cleans up.
 constexpr const char* made_by_scheduler = "autoscaling.neon.tech/created-by-scheduler";
 

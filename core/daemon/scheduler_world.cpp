@@ -8,6 +8,7 @@
 namespace neonvm::daemon {
 
 void Scheduler::start() {
+  not_ready_ = "the scheduler's books are being rebuilt";
   const auto follow_kind = [this](Kind kind, void (Scheduler::*changed)(const Change&)) {
     for (const auto& [name, object] : world_.all(kind)) (this->*changed)({ChangeKind::added, object});
     subscriptions_.push_back(world_.listen(kind, [this, changed](const Change& change) {
@@ -19,6 +20,7 @@ void Scheduler::start() {
   follow_kind(Kind::virtual_machine, &Scheduler::vm_changed);
   follow_kind(Kind::migration, &Scheduler::migration_changed);
   follow_kind(Kind::runner, &Scheduler::runner_changed);
+  if (world_.watches(Kind::neighbour)) follow_kind(Kind::neighbour, &Scheduler::neighbour_changed);
   rebuild_when_synced();
 }
 
@@ -47,7 +49,7 @@ void Scheduler::node_changed(const Change& change) {
     runtime::log_warning("scheduler", "a node cannot be read",
                          {{"node", change.object.name}, {"error", node.error().message}});
   }
-  free_before_.erase(change.object.name);
+  if (change.kind == ChangeKind::deleted) free_before_.erase(change.object.name);
   if (ready_) something_changed();
 }
 
@@ -57,10 +59,23 @@ void Scheduler::vm_changed(const Change& change) {
 
 void Scheduler::runner_changed(const Change& change) {
   const bool gone = change.kind == ChangeKind::deleted;
-  unseen_until_.erase(change.object.name);
   const std::string uid = view_.runner_changed(change.object, gone);
+  // One that waits for a node has not come yet to where a place is kept for it.
+  const SeenRunner* seen = view_.runner(change.object.name);
+  if (gone || (seen != nullptr && !seen->spec.node.empty())) unseen_until_.erase(change.object.name);
   if (gone && ready_) ledger_.released(change.object.name);
   follow(uid);
+}
+
+void Scheduler::neighbour_changed(const Change& change) {
+  const std::string& name = change.object.name;
+  const auto booking = view_.neighbour_changed(change.object, change.kind == ChangeKind::deleted);
+  if (!ready_) return;
+  unseen_until_.erase(name);
+  // What it asks for may change while it runs, and another pod may have its name.
+  ledger_.released(name);
+  if (booking) ledger_.holder_seen(*booking);
+  something_changed();
 }
 
 void Scheduler::migration_changed(const Change& change) {

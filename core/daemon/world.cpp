@@ -68,7 +68,7 @@ struct World::Impl : std::enable_shared_from_this<World::Impl> {
   runtime::Loop& loop;
   Orchestrator& orchestrator;
   std::map<Kind, Known> kinds;
-  Stopper stoppers[4];
+  Stopper stoppers[static_cast<std::size_t>(Kind::neighbour) + 1];
   std::vector<std::thread> threads;
 
   void tell(Known& known, const Change& change) {
@@ -199,6 +199,8 @@ World::Subscription World::listen(Kind kind, Listener listener) {
   impl_->kinds[kind].listeners.push_back(subscription.listener_);
   return subscription;
 }
+
+bool World::watches(Kind kind) const { return impl_->kinds.count(kind) != 0; }
 
 bool World::synced(Kind kind) const {
   const auto it = impl_->kinds.find(kind);

@@ -44,6 +44,7 @@ class World {
   // it had to be read anew. What is known already is not repeated: read all().
   [[nodiscard]] Subscription listen(Kind kind, Listener listener);
 
+  [[nodiscard]] bool watches(Kind kind) const;
   [[nodiscard]] bool synced(Kind kind) const;
   [[nodiscard]] bool synced() const;                       // all kinds
   [[nodiscard]] const std::map<std::string, Object>& all(Kind kind) const;

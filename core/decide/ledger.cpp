@@ -51,6 +51,8 @@ Resources applied(const Resources& size, const Overcommit& overcommit) {
           Bytes{ratio(size.memory.value, 1000, factor(overcommit.memory), true)}};
 }
 
+Resources taken(const Booking& booking) { return applied(reserved(booking), booking.overcommit) + booking.overhead; }
+
 void Ledger::Sum::add(const Resources& r) {
   cpu += r.cpu.value;
   memory += r.memory.value;
@@ -143,7 +145,7 @@ void Ledger::node_gone(const std::string& name) {
 
 void Ledger::enter(const Entry& entry) {
   Account& books = account(entry);
-  const Resources size = applied(reserved(entry), entry.overcommit);
+  const Resources size = taken(entry);
   books.reserved.add(size);
   if (entry.leaving) books.leaving.add(size);
   if (!entry.confirmed) ++books.unconfirmed;
@@ -152,7 +154,7 @@ void Ledger::enter(const Entry& entry) {
 
 void Ledger::strike(const Entry& entry) {
   Account& books = account(entry);
-  const Resources size = applied(reserved(entry), entry.overcommit);
+  const Resources size = taken(entry);
   books.reserved.take(size);
   if (entry.leaving) books.leaving.take(size);
   if (!entry.confirmed) --books.unconfirmed;
@@ -208,6 +210,7 @@ void Ledger::holder_seen(const Booking& fact) {
     known.leaving = fact.leaving;
     known.node = fact.node;
     known.overcommit = fact.overcommit;
+    known.overhead = fact.overhead;
   });
 }
 
@@ -266,7 +269,7 @@ Status Ledger::reserve(const Booking& wanted) {
   }
   if (nodes_.count(wanted.node) == 0) return Error{Code::not_found, "there is no node " + wanted.node};
   const Resources room = free(account(wanted.node));
-  const Resources size = applied(reserved(wanted), wanted.overcommit);
+  const Resources size = taken(wanted);
   if (!fits_in(size, room)) return Error{Code::out_of_capacity, wanted.node + " lacks " + shortage(size, room)};
   put(wanted);
   return {};

@@ -61,6 +61,7 @@ struct Booking {
   bool leaving = false;          // source of a migration
   bool confirmed = true;         // false after a rebuild until it has restated its permit
   Overcommit overcommit{};
+  Resources overhead{};          // of the VM's own processes: counts beside the VM, is never granted nor overcommitted
   AskId asked{};                 // the last question
   Instant asked_at{};
   Instant earlier_until{};       // an earlier life of its asker may write what it was granted, up to then
@@ -69,6 +70,8 @@ struct Booking {
 inline Resources reserved(const Booking& booking) { return field_max(booking.granted, booking.actual); }
 // What a reservation of `size` takes from a node.
 Resources applied(const Resources& size, const Overcommit& overcommit);
+// What a booking takes from its node, all in all.
+Resources taken(const Booking& booking);
 
 struct NodeTotals {
   Resources capacity, reserved, leaving, watermark;

@@ -89,6 +89,15 @@ int score(const NodeTotals& totals, const Resources& size, const Resources& larg
   return worse >= 1 ? 100 : static_cast<int>(100 * worse + 1e-9);
 }
 
+Verdict judge(const NodeTotals& totals, const Resources& size) {
+  if (!fits_in(size, totals.capacity))
+    return {"has " + to_string(totals.capacity) + " in all, and " + to_string(size) + " is needed", true};
+  if (fits_in(size, totals.free())) return {};
+  std::string why = "lacks " + shortage(size, totals.free()) + " beside what its VMs and pods have reserved";
+  if (totals.leased != Resources{}) why += "; " + to_string(totals.leased) + " is kept for what may have been promised";
+  return {std::move(why), false};
+}
+
 const NodeView* best_node(const std::vector<const NodeView*>& nodes, const PlacementWish& wish,
                           const ScoreSettings& settings) {
   const Resources largest = largest_of(nodes);

@@ -63,6 +63,13 @@ int score(const NodeTotals& totals, const Resources& size, const Resources& larg
 // Why a node may never take it, whatever its use; empty: it may.
 std::string_view excluded(const Node& node, const PlacementWish& wish);
 
+// Whether `size` may come to a node besides what has it already. lasting: not even an empty one would have room.
+struct Verdict {
+  std::string why;               // it may not; empty: it may
+  bool lasting = false;
+};
+Verdict judge(const NodeTotals& totals, const Resources& size);
+
 // The node that the rule likes best among those that may take it and have room; null: none. Cost: looks at all of them;
 // PlacementIndex answers the same for large worlds.
 const NodeView* best_node(const std::vector<const NodeView*>& nodes, const PlacementWish& wish,

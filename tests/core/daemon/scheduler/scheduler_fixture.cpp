@@ -104,6 +104,14 @@ Result<wire::PermitResponse> Desk::ask(const std::string& runner, double cpus, d
   return scheduler->permit(request);
 }
 
+void Desk::neighbour(const std::string& name, const std::string& node, double cpus, double gibs) {
+  Object object;
+  object.kind = Kind::neighbour;
+  object.name = name;
+  object.spec = wire::encode(Neighbour{node, size(cpus, gibs)});
+  REQUIRE(orchestrator.create(object, daemon::call_deadline()));
+}
+
 Result<std::string> Desk::place(const std::string& vm, const std::string& runner) {
   const Object object = orchestrator.get(Kind::virtual_machine, vm, daemon::call_deadline()).value();
   return scheduler->choose({object, runner, "", ""}, false);

@@ -16,7 +16,7 @@ struct Desk {
   runtime::Loop loop{clock};
   fakes::FakeOrchestrator orchestrator;
   runtime::MetricsRegistry metrics;
-  daemon::World world{loop, orchestrator, {Kind::virtual_machine, Kind::migration, Kind::node, Kind::runner}};
+  daemon::World world{loop, orchestrator, {Kind::virtual_machine, Kind::migration, Kind::node, Kind::runner, Kind::neighbour}};
   std::optional<daemon::Scheduler> scheduler;
 
   // Starts the world and a scheduler and waits until its books are there.
@@ -36,6 +36,8 @@ struct Desk {
   Result<wire::PermitResponse> ask(const std::string& runner, double cpus, double gibs,
                                    std::optional<Resources> last = std::nullopt);
   Result<std::string> place(const std::string& vm, const std::string& runner);
+  // Somebody else's pod that has a node.
+  void neighbour(const std::string& name, const std::string& node, double cpus, double gibs);
   void until(const std::function<bool()>& holds);
   [[nodiscard]] Resources reserved(const std::string& node) const { return scheduler->ledger().totals(node).reserved; }
 };

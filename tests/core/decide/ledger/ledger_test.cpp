@@ -228,3 +228,24 @@ TEST_CASE("sizes beyond all bounds fill a node and break nothing") {
   CHECK(ledger.totals("n").reserved == f(2));
   CHECK(ledger.ask("a", most, {}, most, now)->permit == f(10));
 }
+
+TEST_CASE("what a VM's own processes take counts, and is neither granted nor overcommitted") {
+  Ledger ledger;
+  ledger.node_seen(node("n", f(10)));
+  Booking vm = booking("vm", f(4));
+  vm.overhead = f(1);
+  vm.overcommit = {2000, 2000};
+  CHECK(taken(vm) == f(3));
+  REQUIRE(ledger.reserve(vm).ok());
+  CHECK(ledger.totals("n").reserved == f(3));
+  CHECK(ledger.ask("vm", f(100), factor, f(4), now)->permit == f(18));
+  CHECK(ledger.totals("n").reserved == f(10));
+  Booking late = booking("late", f(1));
+  CHECK(ledger.reserve(late).error().code == Code::out_of_capacity);
+  Booking fact = vm;
+  fact.overhead = f(2);
+  ledger.holder_seen(fact);
+  CHECK(ledger.totals("n").reserved == f(11));
+  ledger.released("vm");
+  CHECK(ledger.totals("n").reserved == Resources{});
+}

@@ -156,3 +156,14 @@ TEST_CASE("settings that make no sense choose some node with room, and crash not
                                  ScoreSettings{PlacementRule::peak, 0, 0, 1}})
     CHECK(choose_node(nodes, {cpus(1), {}, "", ""}, s).value() == "a");
 }
+
+TEST_CASE("what comes to a node without our choosing is judged by what is free, and by what there is at all") {
+  NodeTotals totals{{MilliCpu{4000}, Bytes{16 * gib}}, {MilliCpu{3000}, Bytes{4 * gib}}, {}, {}, {}};
+  CHECK(judge(totals, {MilliCpu{1000}, Bytes{12 * gib}}).why.empty());
+  const Verdict full = judge(totals, {MilliCpu{1500}, Bytes{gib}});
+  CHECK(full.why == "lacks 500m CPU beside what its VMs and pods have reserved");
+  CHECK_FALSE(full.lasting);
+  CHECK(judge(totals, {MilliCpu{4001}, Bytes{gib}}).lasting);
+  totals.leased = {MilliCpu{500}, Bytes{}};
+  CHECK(judge(totals, {MilliCpu{1000}, Bytes{gib}}).why == "lacks 500m CPU beside what its VMs and pods have reserved; 0.5 CPU, 0 is kept for what may have been promised");
+}

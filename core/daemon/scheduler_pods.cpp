@@ -1,0 +1,56 @@
+// What a kube-scheduler's pods book.
+#include "core/daemon/scheduler.hpp"
+#include "core/model/pod_layout.hpp"
+#include "core/runtime/log.hpp"
+#include "core/wire/model_json.hpp"
+
+namespace neonvm::daemon {
+namespace {
+
+std::string qualified_name(const wire::Pod& pod) { return pod.ns + "/" + pod.name; }
+
+// The size that a machine starts with: of a VM that is not known here yet.
+Resources first_size(const MachineSpec& machine) {
+  return {MilliCpu{machine.online_cpus * 1000}, machine.base_memory + machine.plugged_at_start};
+}
+
+}  // namespace
+
+Result<decide::Booking> Scheduler::booking_for(const wire::Pod& pod) const {
+  decide::Booking booking;
+  booking.holder = qualified_name(pod);
+  if (pod.runner_spec.empty()) {
+    booking.vm = no_vm + pod.uid;
+    booking.granted = pod.requests;
+    return booking;
+  }
+  const auto spec = wire::decode_runner_spec(pod.runner_spec);
+  if (!spec) return spec.error().at(std::string("annotation ") + pod::runner_spec_annotation);
+  const auto machine = wire::decode_machine_spec(spec->machine);
+  if (!machine) return machine.error().at(std::string("annotation ") + pod::runner_spec_annotation + ": machine");
+  booking.vm = spec->vm_uid;
+  const SeenVm* vm = view_.vm(spec->vm_uid);
+  booking.granted = vm != nullptr ? vm->spec.use() : first_size(*machine);
+  if (settings_.vmm_counts) booking.overhead.memory = pod::vmm_memory(machine->base_memory + machine->pluggable_memory);
+  if (spec->role != RunnerRole::target) return booking;
+  // A target needs what its source holds.
+  for (const decide::Booking& source : ledger_.of_vm(spec->vm_uid))
+    if (source.holder != booking.holder) booking.granted = field_max(booking.granted, reserved(source));
+  return booking;
+}
+
+Status Scheduler::book(const decide::Booking& booking) {
+  if (!ready_) return Error{Code::unavailable, not_ready_};
+  (void)ledger_.time_passed(loop_.now());
+  const decide::Booking* before = ledger_.find(booking.holder);
+  if (before != nullptr && before->vm != booking.vm)
+    return Error{Code::unavailable, "an earlier pod of the name " + booking.holder + " is still in the books"};
+  if (auto booked = ledger_.reserve(booking); !booked) return booked;
+  const SeenRunner* seen = view_.runner(booking.holder);
+  const bool is_there = view_.has_neighbour(booking.holder) || (seen != nullptr && !seen->spec.node.empty());
+  if (!is_there) unseen_until_[booking.holder] = loop_.now() + settings_.start_within;
+  something_changed();
+  return {};
+}
+
+}  // namespace neonvm::daemon
