@@ -14,6 +14,7 @@
 #include <fstream>
 #include <thread>
 
+#include "cli/door_credentials.hpp"
 #include "core/model/pod_layout.hpp"
 #include "core/runtime/certificates.hpp"
 #include "core/runtime/log.hpp"
@@ -26,21 +27,6 @@ namespace {
 using runtime::Endpoint;
 using runtime::HttpRequest;
 using runtime::UniqueFd;
-
-Result<std::string> token_in(const std::string& folder) {
-  std::ifstream file(folder + "/token");
-  std::string token;
-  std::getline(file, token);
-  if (token.size() < 32) return Error{Code::invalid_argument, "--credentials: " + folder + "/token is not there or shorter than 32 characters"};
-  return token;
-}
-
-// In a time that tells nothing of where they differ.
-bool same_secret(const std::string& given, const std::string& token) {
-  unsigned char differs = given.size() == token.size() ? 0 : 1;
-  for (std::size_t i = 0; i < token.size(); ++i) differs |= static_cast<unsigned char>(token[i] ^ (i < given.size() ? given[i] : '\0'));
-  return differs == 0;
-}
 
 bool is_probe(const HttpRequest& request) { return request.method == "GET" && request.target == "/ready"; }
 
@@ -147,16 +133,9 @@ Result<RunnerListening> runner_listening(const RunnerPlace& place, const Machine
   if (listening.endpoint.scheme != Endpoint::Scheme::tls || place.credentials.empty()) {
     return Error{Code::unsupported, "--listen: whoever may connect there may do anything to the VM: unix:PATH, or https://ADDRESS:PORT with --credentials"};
   }
-  auto token = token_in(place.credentials);
-  if (!token) return token.error();
-  listening.options.tls = runtime::TlsFiles{place.credentials + "/tls.crt", place.credentials + "/tls.key", "", ""};
-  listening.options.authorize = [token = *token](const HttpRequest& request) {
-    const auto carries = [&request](const char* name, const std::string& value) {
-      const auto given = request.headers.find(name);
-      return given != request.headers.end() && same_secret(given->second, value);
-    };
-    return is_probe(request) || carries("authorization", "Bearer " + token) || carries(pod::token_header, token);
-  };
+  auto options = token_door(place.credentials, is_probe, pod::token_header);
+  if (!options) return options.error().at("--credentials");
+  listening.options = std::move(*options);
   return listening;
 }
 

@@ -1,20 +1,21 @@
-// neonvm serve, controller, agent, scheduler: the control plane, whole or one part of it.
+// neonvm serve, controller, agent: the control plane, whole or one part of it.
 #include <unistd.h>
 
-#include <array>
 #include <csignal>
 #include <filesystem>
 #include <iostream>
-#include <random>
 #include <set>
 #include <thread>
 
 #include "cli/file_store.hpp"
 #include "cli/commands_host.hpp"
+#include "cli/daemon_process.hpp"
+#include "cli/scheduler_reach.hpp"
 #include "core/daemon/agent.hpp"
 #include "core/daemon/controller.hpp"
 #include "core/daemon/leadership.hpp"
 #include "core/daemon/scheduler.hpp"
+#include "core/daemon/scheduler_client.hpp"
 #include "core/daemon/scheduler_door.hpp"
 #include "core/daemon/webhook_server.hpp"
 #include "core/model/pod_layout.hpp"
@@ -44,18 +45,7 @@ std::set<std::string> with_namespaces(const std::vector<std::string>& names) {
   return found;
 }
 
-// Calls of a store on this disk are over at once; those of a server elsewhere are waited for, by a thread each.
-constexpr unsigned desk_workers = 4, waiting_workers = 16;
 constexpr Duration begin_again = std::chrono::seconds(1);
-constexpr int lost_the_lead = 75;  // of the loop, never of the process
-
-// Unlike any other process's, and telling people which it is.
-std::string own_name() {
-  std::array<char, 256> host{};
-  if (gethostname(host.data(), host.size() - 1) != 0) host.front() = '\0';
-  std::random_device random;
-  return std::string(host.data()) + "_" + std::to_string(getpid()) + "_" + std::to_string(random());
-}
 
 // In a pod everything has its place.
 decide::MachineDefaults pod_defaults(const Config& config) {
@@ -118,8 +108,9 @@ class ControlPlane {
     auto orchestrator = parts_.controller ? context_.open_supervising_orchestrator() : open_sharing();
     if (!orchestrator) return orchestrator.error();
     orchestrator_ = std::move(*orchestrator);
-    world_ = std::make_unique<daemon::World>(
-        loop_, *orchestrator_, std::vector<Kind>{Kind::virtual_machine, Kind::migration, Kind::node, Kind::runner});
+    std::vector<Kind> kinds{Kind::virtual_machine, Kind::migration, Kind::node, Kind::runner};
+    if (parts_.scheduler && context_.remote_control_plane()) kinds.push_back(Kind::neighbour);
+    world_ = std::make_unique<daemon::World>(loop_, *orchestrator_, kinds);
     if (auto made = make_scheduler(); !made) return made;
     if (parts_.controller) {
       controller_ = std::make_unique<daemon::Controller>(loop_, *orchestrator_, *world_, *places_, *permits_, metrics_,
@@ -155,6 +146,7 @@ class ControlPlane {
  private:
   void work() {
     if (scheduler_) scheduler_->start();
+    if (cluster_places_) client_->prepare();
     if (controller_) controller_->start();
     if (agent_) agent_->start();
     world_->start();
@@ -176,17 +168,25 @@ class ControlPlane {
 
   Status make_scheduler() {
     if (parts_.scheduler) {
-      scheduler_ = std::make_unique<daemon::Scheduler>(loop_, *orchestrator_, *world_, metrics_);
+      daemon::SchedulerSettings settings;
+      settings.settle = std::chrono::milliseconds(100);
+    settings.vmm_counts = context_.remote_control_plane();
+      scheduler_ = std::make_unique<daemon::Scheduler>(loop_, *orchestrator_, *world_, metrics_, settings);
       places_ = scheduler_.get();
       permits_ = scheduler_.get();
       return {};
     }
     const std::string where = options_.scheduler.empty() ? "unix:" + config_.home + "/scheduler.sock" : options_.scheduler;
-    auto endpoint = runtime::parse_endpoint(where);
-    if (!endpoint) return endpoint.error().at("--scheduler");
-    client_ = std::make_unique<daemon::SchedulerClient>(loop_, *endpoint);
+    auto find = scheduler_reach(where, *orchestrator_);
+    if (!find) return find.error().at("--scheduler");
+    client_ = std::make_unique<daemon::SchedulerClient>(loop_, std::move(*find));
     places_ = client_.get();
     permits_ = client_.get();
+    if (!context_.remote_control_plane() || !parts_.controller) return {};
+    if (config_.runner_scheduler.empty())
+      return Error{Code::invalid_argument, "--scheduler: kubernetes.scheduler is not set: runners must be the pods of a kube-scheduler that asks it"};
+    cluster_places_ = std::make_unique<daemon::ClusterPlacement>(loop_, *client_);
+    places_ = cluster_places_.get();
     return {};
   }
 
@@ -212,7 +212,7 @@ class ControlPlane {
   }
 
   Status listen() {
-    const bool whole = parts_.controller && parts_.agent && parts_.scheduler;
+    const bool whole = parts_.controller && parts_.agent;
     const std::string usual = "unix:" + (whole ? serve_socket_of(config_) : config_.home + "/" + parts_.name + ".sock");
     auto endpoint = runtime::parse_endpoint(options_.listen.empty() ? usual : options_.listen);
     if (!endpoint) return endpoint.error().at("--listen");
@@ -244,6 +244,7 @@ class ControlPlane {
   std::unique_ptr<daemon::World> world_;
   std::unique_ptr<daemon::Scheduler> scheduler_;
   std::unique_ptr<daemon::SchedulerClient> client_;
+  std::unique_ptr<daemon::ClusterPlacement> cluster_places_;
   daemon::PlacementOffice* places_ = nullptr;
   daemon::PermitOffice* permits_ = nullptr;
   std::unique_ptr<daemon::Controller> controller_;
@@ -261,10 +262,7 @@ Result<int> serve(Context& context, const Parts& parts, const ServeOptions& opti
   if (context.remote_control_plane() && parts.controller && mine.runner_image.empty()) {
     return Error{Code::invalid_argument, "kubernetes.runner_image is not set: runners are pods of that image; scripts/container-images builds it"};
   }
-  runtime::LogOptions log;
-  log.json = mine.log_json;
-  log.level = context.globals().verbose || mine.log_level == "debug" ? runtime::LogLevel::debug : runtime::LogLevel::info;
-  if (auto opened = runtime::open_log(log); !opened) return opened.error();
+  if (auto opened = open_daemon_log(context, mine); !opened) return opened.error();
   for (bool again = false;; again = true) {
     ControlPlane plane(context, mine, parts, options);
     if (auto opened = plane.open(); !opened) {
@@ -291,27 +289,28 @@ Command part_command(Parts parts, const std::string& summary, bool asks_schedule
   return {name, "Daemons", summary, [parts = std::move(parts), asks_scheduler, has_nodes](Options& o) {
             auto options = std::make_shared<ServeOptions>();
             if (has_nodes) o.number("--nodes", options->nodes, 1, 64, "N", "So many nodes with equal shares of this machine");
-            if (asks_scheduler) o.text("--scheduler", options->scheduler, "ENDPOINT", "Where the scheduler listens (default: in the home)");
+            if (asks_scheduler) o.text("--scheduler", options->scheduler, "ENDPOINT", has_nodes && parts.scheduler ? "A scheduler in another process, instead of one in this" : "Where the scheduler listens (default: in the home)");
             if (parts.controller) add_webhook_options(o, *options);
             if (parts.agent) o.text("--node", options->node, "NAME", "Only VMs on this node");
             o.text("--listen", options->listen, "ENDPOINT", "unix:PATH to listen on (default: in the home)");
-            return [parts, options](Context& context) { return serve(context, parts, *options); };
+            return [parts, options](Context& context) {
+              Parts mine = parts;
+              mine.scheduler = mine.scheduler && options->scheduler.empty();
+              return serve(context, mine, *options);
+            };
           }};
 }
 
 }  // namespace
 
 Command serve_command() {
-  return part_command({"serve", true, true, true}, "The whole control plane in one process, in the foreground", false, true);
+  return part_command({"serve", true, true, true}, "The whole control plane in one process, in the foreground", true, true);
 }
 Command controller_command() {
   return part_command({"controller", true, false, false}, "Only the controller: gives every VM the life it asks for", true, true);
 }
 Command agent_command() {
   return part_command({"agent", false, true, false}, "Only the agent: makes VMs scale by themselves", true, false);
-}
-Command scheduler_command() {
-  return part_command({"scheduler", false, false, true}, "Only the scheduler: places VMs and gives permits to grow", false, false);
 }
 
 }  // namespace neonvm::cli

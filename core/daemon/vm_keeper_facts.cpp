@@ -79,7 +79,8 @@ std::vector<RunnerFacts> VmKeeper::runner_facts(const std::string& vm_uid) {
   for (const Object& object : objects) {
     RunnerFacts facts = facts_of(object);
     if (facts.name == next_name_) next_name_.clear();
-    facts.node_known = tools_.world.find(Kind::node, facts.node) != nullptr;
+    // Its pod may still wait for one.
+    facts.node_known = facts.node.empty() || tools_.world.find(Kind::node, facts.node) != nullptr;
     const auto before = known_since_.find(facts.name);
     facts.known_since = known[facts.name] = before == known_since_.end() ? tools_.loop.now() : before->second;
     facts.word = word_of(facts.name);

@@ -110,7 +110,7 @@ void observe(const RunnerFacts& runner, const LifecycleFacts& facts, VmStatus& s
       return;
     }
     status.phase = Phase::pending;
-    status.why = being_started(runner.name);
+    status.why = runner.node.empty() ? "runner " + runner.name + " waits for a node" : being_started(runner.name);
     return;
   }
   const RunnerWord& word = *runner.word;

@@ -69,6 +69,7 @@ struct TlsFiles {
   // The same as texts, for what never was a file; each counts instead of the path beside it.
   std::string certificate_pem{}, key_pem{}, ca_pem{};
   bool unverified = false;                 // client: takes any server for the right one
+  std::string client_name{};               // server with a ca: the DNS name that a peer's certificate must have; empty: any
 };
 
 struct HttpServerOptions {

@@ -63,6 +63,7 @@ class Context : public TlsContext {
   [[nodiscard]] std::unique_ptr<TlsLayer> layer(Socket& socket) const override {
     auto made = std::make_unique<Layer>(socket, context_, role_);
     if (role_ == ssl::stream_base::client) expect_name(made->native());
+    else if (!name_.empty()) SSL_set1_host(made->native(), name_.c_str());
     return made;
   }
 
@@ -111,7 +112,7 @@ Result<std::shared_ptr<const TlsContext>> tls_server(const TlsFiles& files) {
   if (files.certificate.empty() || files.key.empty()) {
     return Error{Code::invalid_argument, "TLS: a server needs a certificate and a key"};
   }
-  return make(ssl::stream_base::server, files, "");
+  return make(ssl::stream_base::server, files, files.client_name);
 }
 
 Result<std::shared_ptr<const TlsContext>> tls_client(const TlsFiles& files, const std::string& address) {

@@ -105,6 +105,15 @@ TEST_CASE("a client without papers, or with another authority's, is refused") {
   CHECK(server.call(papers().of("client", "ours")).ok());
 }
 
+TEST_CASE("a server that is for one client lets no other in, though the authority is theirs") {
+  TlsFiles files = papers().of("server", "ours");
+  files.client_name = "client.test";
+  const SafeServer server(files);
+  CHECK(server.call(papers().of("client", "ours"))->body == "hello");
+  CHECK_FALSE(server.call(papers().of("elsewhere", "ours")));
+  CHECK_FALSE(server.call(papers().of("server", "ours")));
+}
+
 TEST_CASE("a client refuses a server of another authority, or of another name") {
   const SafeServer impostor(papers().of("impostor", "ours"));
   const Result<HttpResponse> refused = impostor.call(papers().of("client", "ours"));
