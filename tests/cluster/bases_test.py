@@ -18,7 +18,7 @@ class BasesTest(ClusterTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        for base in ("crd", "rbac"):
+        for base in ("crd", "rbac", "scheduler"):
             cls.cluster.kubectl("apply", "-k", os.path.join(BASES, base))
         cls.cluster.kubectl("create", "namespace", "tenants")
         cls.cluster.kubectl("apply", "-n", "tenants", "-k", os.path.join(BASES, "namespace"))
@@ -43,13 +43,15 @@ class BasesTest(ClusterTest):
                 ("controller", "get", "secrets", "tenants", "ssh-neonvm-x"), ("controller", "update", "secrets", OWN, "neonvm-webhook-certificate"),
                 ("controller", "patch", "mutatingwebhookconfigurations", "", "neonvm"), ("controller", "update", "ippools", OWN, "x"),
                 ("scheduler", "create", "pods/binding", "tenants", "x"), ("scheduler", "list", "nodes", "", ""), ("scheduler", "patch", "virtualmachines", "tenants", "x"),
+                ("kube-scheduler", "create", "pods/binding", "tenants", "x"), ("kube-scheduler", "update", "leases", OWN, "neonvm-kube-scheduler"),
+                ("controller", "update", "secrets", OWN, "neonvm-scheduler"), ("agent", "get", "secrets", OWN, "neonvm-scheduler-client"),
                 ("scheduler", "create", "virtualmachinemigrations", "tenants", ""), ("scheduler", "update", "leases", OWN, "neonvm-scheduler"),
                 ("agent", "patch", "virtualmachines", "tenants", "x"), ("agent", "watch", "virtualmachines", "", "")):
             with self.subTest(part, verb=verb, what=what, namespace=namespace, name=name):
                 self.assertTrue(self.may(part, verb, what, namespace, name))
 
     def test_nobody_reads_secrets_outside_of_where_it_was_allowed(self):
-        for part in ("controller", "scheduler", "agent", "runner"):
+        for part in ("controller", "scheduler", "kube-scheduler", "agent", "runner"):
             for verb in ("get", "list", "watch", "create", "update", "patch", "delete"):
                 for namespace, name in (("", ""), ("default", ""), ("default", "x"), ("kube-system", "x"), (OWN, "x")):
                     if (part, verb, namespace) == ("controller", "create", OWN):
@@ -64,6 +66,7 @@ class BasesTest(ClusterTest):
                 ("controller", "create", "virtualmachines", "tenants", ""), ("controller", "delete", "virtualmachines", "tenants", "x"),
                 ("controller", "create", "pods/exec", "tenants", "x"), ("controller", "update", "leases", OWN, "neonvm-scheduler"),
                 ("controller", "patch", "mutatingwebhookconfigurations", "", "another"), ("controller", "create", "mutatingwebhookconfigurations", "", ""),
+                ("scheduler", "get", "secrets", OWN, "neonvm-authority"), ("scheduler", "get", "secrets", OWN, "neonvm-scheduler"), ("agent", "get", "secrets", OWN, "neonvm-scheduler"),
                 ("scheduler", "create", "pods", "tenants", ""), ("scheduler", "delete", "pods", "tenants", "x"), ("scheduler", "update", "virtualmachines/status", "tenants", "x"),
                 ("agent", "create", "pods/binding", "tenants", "x"), ("agent", "update", "virtualmachines/status", "tenants", "x"), ("agent", "delete", "pods", "tenants", "x"),
                 *((part, verb, what, "", "") for part in ("controller", "scheduler", "agent", "runner") for verb in ("create", "update", "bind", "escalate")
