@@ -15,6 +15,7 @@
 #include "cli/vm_view.hpp"
 #include "core/daemon/log_tail.hpp"
 #include "core/runtime/channel.hpp"
+#include "core/wire/log_request.hpp"
 
 namespace neonvm::cli {
 
@@ -70,10 +71,10 @@ Result<int> stream_log(Context& context, const LogOptions& options) {
   if (!endpoint) return endpoint.error();
   const auto client = reach->client();
   if (!client) return client.error();
-  std::string path = "/v1/log?tail=" + std::to_string(options.tail);
-  if (options.follow) path += "&follow=1";
-  auto channel = runtime::open_channel(*endpoint, path, std::chrono::steady_clock::now() + open_limit, *client);
+  auto channel = runtime::open_channel(*endpoint, "/v1/log", std::chrono::steady_clock::now() + open_limit, *client);
   if (!channel) return channel.error();
+  const runtime::ChannelMessage how{false, wire::encode(wire::LogRequest{options.tail, options.follow})};
+  if (Status asked = (*channel)->send(how, std::chrono::steady_clock::now() + open_limit); !asked) return asked.error();
   while (std::cout) {
     auto message = (*channel)->receive(std::chrono::steady_clock::now() + (options.follow ? quiet_limit : open_limit));
     if (!message && message.error().code == Code::unavailable) break;

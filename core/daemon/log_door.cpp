@@ -7,11 +7,11 @@
 
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 
 #include "core/daemon/log_tail.hpp"
 #include "core/runtime/unique_fd.hpp"
+#include "core/wire/log_request.hpp"
 
 namespace neonvm::daemon {
 namespace {
@@ -21,16 +21,6 @@ using runtime::UniqueFd;
 // What waits for a slow peer at most; far below the channel's own limit.
 constexpr std::size_t most_queued = 256 * 1024;
 constexpr std::uint16_t normal = 1000, broken = 1011;
-
-// The value of key in "a=1&b=2"; none: "".
-std::string_view value_of(std::string_view query, std::string_view key) {
-  while (!query.empty()) {
-    const std::string_view part = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(query.size(), part.size() + 1));
-    if (part.size() > key.size() && part.starts_with(key) && part[key.size()] == '=') return part.substr(key.size() + 1);
-  }
-  return {};
-}
 
 }  // namespace
 
@@ -61,40 +51,44 @@ struct LogDoor::Reader {
 };
 
 LogDoor::LogDoor(runtime::Loop& loop, runtime::HttpServer& server, std::string path) : loop_(loop), path_(std::move(path)) {
-  server.channel("/v1/log", [this](const runtime::HttpRequest& request, const std::shared_ptr<runtime::Channel>& channel) { open(request, channel); });
+  server.channel("/v1/log", [this](const runtime::HttpRequest&, const std::shared_ptr<runtime::Channel>& channel) { open(channel); });
 }
 
 LogDoor::~LogDoor() { *alive_ = false; }
 
-void LogDoor::open(const runtime::HttpRequest& request, const std::shared_ptr<runtime::Channel>& channel) {
-  const std::size_t mark = request.target.find('?');
-  const std::string_view query = mark == std::string::npos ? std::string_view() : std::string_view(request.target).substr(mark + 1);
-  auto reader = std::make_unique<Reader>();
-  reader->channel = channel;
-  reader->file = UniqueFd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat info {};
-  if (!reader->file || fstat(reader->file.get(), &info) != 0) {
-    return channel->close(broken, errno == ENOENT ? "nothing has been printed yet" : std::strerror(errno));
-  }
-  std::int64_t lines = -1;
-  const std::string_view tail = value_of(query, "tail");
-  if (!tail.empty() && std::from_chars(tail.data(), tail.data() + tail.size(), lines).ec != std::errc()) return channel->close(broken, "tail: is not a number");
-  reader->at = tail_begin(reader->file.get(), info.st_size, lines);
-  if (value_of(query, "follow") == "1") {
-    reader->news = UniqueFd(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-    if (!reader->news || inotify_add_watch(reader->news.get(), path_.c_str(), IN_MODIFY) < 0) {
-      return channel->close(broken, std::string("cannot be followed: ") + std::strerror(errno));
-    }
-    reader->watch = loop_.watch_readable(reader->news.get(), [raw = reader.get()] { raw->told(); });
-  }
-  Reader& open = *(readers_[++last_] = std::move(reader));
-  channel->on_message([](const runtime::ChannelMessage&) {});
-  channel->on_drained([raw = &open] { raw->pump(); });
+void LogDoor::open(const std::shared_ptr<runtime::Channel>& channel) {
+  Reader& reader = *(readers_[++last_] = std::make_unique<Reader>());
+  reader.channel = channel;
+  channel->on_message([this, alive = alive_, raw = &reader](const runtime::ChannelMessage& message) {
+    if (*alive && !raw->file) begin(*raw, message.data);
+  });
+  channel->on_drained([raw = &reader] {
+    if (raw->file) raw->pump();
+  });
   // Deferred: the reader may be the one that is closing it.
   channel->on_closed([this, alive = alive_, id = last_](const Error&) {
     if (*alive) loop_.post([this, alive, id] { if (*alive) readers_.erase(id); });
   });
-  open.pump();
+}
+
+void LogDoor::begin(Reader& reader, const std::string& request) {
+  const auto wish = wire::decode_log_request(request);
+  if (!wish) return reader.channel->close(broken, wish.error().message);
+  UniqueFd file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat info {};
+  if (!file || fstat(file.get(), &info) != 0) {
+    return reader.channel->close(broken, errno == ENOENT ? "nothing has been printed yet" : std::strerror(errno));
+  }
+  reader.at = tail_begin(file.get(), info.st_size, wish->tail);
+  reader.file = std::move(file);
+  if (wish->follow) {
+    reader.news = UniqueFd(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    if (!reader.news || inotify_add_watch(reader.news.get(), path_.c_str(), IN_MODIFY) < 0) {
+      return reader.channel->close(broken, std::string("cannot be followed: ") + std::strerror(errno));
+    }
+    reader.watch = loop_.watch_readable(reader.news.get(), [raw = &reader] { raw->told(); });
+  }
+  reader.pump();
 }
 
 }  // namespace neonvm::daemon

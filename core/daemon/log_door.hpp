@@ -1,7 +1,7 @@
 // LogDoor: /v1/log of a runner: what the VM's console has printed, and on as it prints more.
 //
-// A WebSocket at /v1/log[?tail=N][&follow=1]; binary messages, the file's bytes from its last N lines on. Without follow it is
-// closed at the file's end. Threads: loop thread; reads are of a local file, and only as fast as the peer takes them.
+// A WebSocket at /v1/log; its first message says how (wire/log_request). Binary messages, the file's bytes from its last lines on.
+// Without follow it is closed at the file's end. Threads: loop thread; reads are of a local file, and only as fast as the peer takes them.
 // Failure: closed with code 1011 and the reason.
 #pragma once
 
@@ -25,7 +25,8 @@ class LogDoor {
  private:
   struct Reader;
 
-  void open(const runtime::HttpRequest& request, const std::shared_ptr<runtime::Channel>& channel);
+  void open(const std::shared_ptr<runtime::Channel>& channel);
+  void begin(Reader& reader, const std::string& request);
 
   runtime::Loop& loop_;
   std::string path_;

@@ -118,6 +118,7 @@ class VmTest(ClusterTest):
         self.assertEqual(self.page("/settings/colour"), "blue")
         self.strangers_are_turned_away()
         self.sizes_follow()
+        self.it_tells_why_and_what_it_printed()
         self.moves_to_the_other_node()
         self.nothing_is_left()
 
@@ -149,6 +150,20 @@ class VmTest(ClusterTest):
         self.cluster.call("PATCH", f"{VMS}/web", [{"op": "replace", "path": "/spec/guest/cpus/use", "value": 1},
                                                   {"op": "replace", "path": "/spec/guest/memorySlots/use", "value": 4}], "application/json-patch+json")
         until(lambda: (self.status()["cpus"], self.status()["memorySize"]) == (1, "256Mi"), "it has shrunk", 60)
+
+    def it_tells_why_and_what_it_printed(self):
+        """By the API server's way to pods, because a command outside of a cluster cannot count on their addresses."""
+        self.assertIn("by.hand", vm.neonvm(self.cluster, "explain", "web"))
+        self.cluster.kubectl("label", "neonvm", "web", "autoscaling.neon.tech/enabled=true")
+        told = until(lambda: (text := vm.neonvm(self.cluster, "explain", "web", check=False)).startswith("VM:") and "by.hand" not in text and text,
+                     "the agent says why", 60)
+        self.assertIn("Permit:", told)
+        self.cluster.kubectl("label", "neonvm", "web", "autoscaling.neon.tech/enabled-")
+        until(lambda: "by.hand" in vm.neonvm(self.cluster, "explain", "web", check=False), "it is sized by hand again", 60)
+        printed = vm.neonvm(self.cluster, "logs", "web")
+        self.assertGreater(len(printed.splitlines()), 3, printed)
+        last = vm.neonvm(self.cluster, "logs", "web", "--tail", "2")
+        self.assertLessEqual(last.count("\n"), 2, repr(last))
 
     def moves_to_the_other_node(self):
         """Its memory, what runs in it, and what it wrote to its disk."""

@@ -20,9 +20,9 @@ LEADS, WAITS = "leadership: leads lease=", "leadership: waits;"  # in the log of
 MANIFESTS = os.path.join(TOP, "plugins/orchestrator-k8s/manifests")
 
 
-def run(*words, **more):
+def run(*words, check=True, **more):
     done = subprocess.run(words, capture_output=True, text=True, check=False, **more)
-    if done.returncode != 0:
+    if check and done.returncode != 0:
         raise AssertionError(f"{' '.join(words)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
 
@@ -43,9 +43,9 @@ def make_images(folder, *which):
     return [os.path.join(folder, name + ".tar") for name in which] + [folder + "/web.oci"]
 
 
-def neonvm(cluster, *words):
+def neonvm(cluster, *words, **more):
     """The command, as somebody at a terminal uses it on a cluster."""
-    return run(NEONVM, "--orchestrator", "k8s", "--kubeconfig", cluster.kubeconfig, *words, env={**os.environ, "HOME": cluster.state})
+    return run(NEONVM, "--orchestrator", "k8s", "--kubeconfig", cluster.kubeconfig, *words, env={**os.environ, "HOME": cluster.state}, **more)
 
 
 def established(cluster):

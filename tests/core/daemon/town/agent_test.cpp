@@ -92,11 +92,11 @@ TEST_CASE("a VM's runner hands out what its console has printed, and goes on as 
   const std::filesystem::path path = town.home.path() / "vms/web/console.log";
   std::filesystem::create_directories(path.parent_path());
   std::ofstream(path) << "one\ntwo\nthree\n";
-  const auto heard = [&](const std::string& query, const std::string& until) {
+  const auto heard = [&](const std::string& request, const std::string& until) {
     std::string text;
     bool done = false;
     std::shared_ptr<runtime::Channel> open;
-    runtime::connect_channel(town.loop, endpoint, "/v1/log" + query, town.loop.now() + 10s, {}, [&](auto opened) {
+    runtime::connect_channel(town.loop, endpoint, "/v1/log", town.loop.now() + 10s, {}, [&](auto opened) {
       open = opened.value();
       open->on_message([&](const runtime::ChannelMessage& message) {
         text += message.data;
@@ -104,13 +104,15 @@ TEST_CASE("a VM's runner hands out what its console has printed, and goes on as 
         if (!until.empty() && text.ends_with(until)) open->close();
       });
       open->on_closed([&](const Error&) { done = true; });
+      open->send(request);
     });
     REQUIRE(town.until([&] { return done; }));
     return text;
   };
-  CHECK(heard("", "") == "one\ntwo\nthree\n");
-  CHECK(heard("?tail=1", "") == "three\n");
-  CHECK(heard("?tail=2&follow=1", "more\n") == "two\nthree\nmore\n");
+  CHECK(heard("{}", "") == "one\ntwo\nthree\n");
+  CHECK(heard(R"({"tail":1})", "") == "three\n");
+  CHECK(heard(R"({"tail":2,"follow":true})", "more\n") == "two\nthree\nmore\n");
+  CHECK(heard(R"({"tail":"all"})", "") == "");
 }
 
 TEST_CASE("a guest that refuses keeps its memory; one that says a floor shrinks to it") {
