@@ -34,6 +34,8 @@ Status FakeOrchestrator::bind_pod(const std::string& pod, const std::string& uid
   object.name = pod;
   object.spec = wire::encode(Neighbour{node, waiting->second.reserved});
   if (auto bound = insert(std::move(object)); !bound) return bound.error();
+  // The same pod as before: watchers are not told before the lock is free.
+  if (const auto made = find(Kind::neighbour, pod); made) (*made)->uid = uid;
   pending_.erase(pod);
   return {};
 }
