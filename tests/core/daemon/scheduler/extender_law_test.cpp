@@ -26,9 +26,23 @@ struct Town : Desk {
     door.emplace(loop, orchestrator, *scheduler, metrics);
   }
 
+  // A process that begins asks for the world as it is then; the fixture's goes on from before.
+  bool is_up_to_date() {
+    for (const Kind kind : {Kind::runner, Kind::neighbour}) {
+      const auto there = orchestrator.list(kind, daemon::call_deadline()).value_or({});
+      if (there.size() != world.all(kind).size()) return false;
+      for (const Object& object : there) {
+        const Object* seen = world.find(kind, object.name);
+        if (seen == nullptr || seen->version != object.version) return false;
+      }
+    }
+    return true;
+  }
+
   // Once more with nothing known but the world; what was promised is restated.
   void restart() {
     door.reset();
+    until([this] { return is_up_to_date(); });
     restart_scheduler();
     until([&] { return scheduler->ready(); });
     door.emplace(loop, orchestrator, *scheduler, metrics);
