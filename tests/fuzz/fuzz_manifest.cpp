@@ -39,6 +39,8 @@ void read_parts(const Object& object) {
     case Kind::runner:
       fuzz::settles(object.spec, wire::decode_runner_spec, [](const auto& r) { return wire::encode(r); });
       return status_settles(object.status, wire::decode_runner_status);
+    case Kind::neighbour:
+      return fuzz::settles(object.spec, wire::decode_neighbour, [](const Neighbour& n) { return wire::encode(n); });
   }
 }
 
