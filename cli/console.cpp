@@ -56,13 +56,9 @@ Result<int> talk(runtime::BlockingChannel& channel) {
 Result<int> open_console(Context& context, const std::string& name) {
   auto vm = find_vm(context, name);
   if (!vm) return vm.error();
-  auto endpoint = runner_reach(context, *vm);
-  if (!endpoint) return endpoint.error();
-  auto parsed = runtime::parse_endpoint(endpoint->endpoint);
-  if (!parsed) return parsed.error();
-  const auto client = endpoint->client();
-  if (!client) return client.error();
-  auto channel = runtime::open_channel(*parsed, "/v1/console", in(std::chrono::seconds(10)), *client);
+  const auto reach = runner_reach(context, *vm);
+  if (!reach) return reach.error();
+  auto channel = reach->open("/v1/console", in(std::chrono::seconds(10)));
   if (!channel) return channel.error();
   const RawTerminal raw;
   if (raw.active()) std::cerr << "Connected to " << name << "; Ctrl-] leaves.\r\n";

@@ -36,14 +36,7 @@ Result<Asked> ask_runner(Context& context, const std::string& name, const std::s
   }
   const auto reach = runner_reach(context, *vm);
   if (!reach) return reach.error();
-  const auto endpoint = runtime::parse_endpoint(reach->endpoint);
-  if (!endpoint) return endpoint.error();
-  const auto client = reach->client();
-  if (!client) return client.error();
-  runtime::HttpRequest request;
-  request.method = "GET";
-  request.target = "/v1/explain" + query;
-  auto response = runtime::http_call(*endpoint, request, std::chrono::steady_clock::now() + ask_limit, *client);
+  auto response = reach->get("/v1/explain" + query, std::chrono::steady_clock::now() + ask_limit);
   if (!response) return response.error();
   if (response->status != 200) return wire::decode_error(response->body);
   auto all = wire::decode_explanation(response->body);
@@ -52,10 +45,10 @@ Result<Asked> ask_runner(Context& context, const std::string& name, const std::s
 }
 
 Result<Asked> ask(Context& context, const std::string& vm, std::optional<std::uint64_t> newer) {
-  runtime::HttpRequest request;
-  request.method = "GET";
   const std::string query = newer ? "?newer=" + std::to_string(*newer) : "";
   if (context.remote_control_plane()) return ask_runner(context, vm, query);
+  runtime::HttpRequest request;
+  request.method = "GET";
   request.target = "/v1/explain/" + vm + query;
   const runtime::Endpoint endpoint{runtime::Endpoint::Scheme::unix_socket, context.serve_socket(), 0};
   auto response = runtime::http_call(endpoint, request, std::chrono::steady_clock::now() + ask_limit);
@@ -147,8 +140,11 @@ void print_all(const wire::Explanation& all, std::int64_t last) {
 
 Result<int> follow(Context& context, const ExplainOptions& options) {
   std::optional<std::uint64_t> seen;
-  if (auto vm = find_vm(context, options.name); vm && !vm->spec.scaling.enabled && context.remote_control_plane()) {
-    return Error{Code::failed_precondition, options.name + " does not scale by itself, so there are no decisions to follow"};
+  // Nobody there would keep the question open.
+  if (context.remote_control_plane()) {
+    const auto vm = find_vm(context, options.name);
+    if (!vm) return vm.error();
+    if (!vm->spec.scaling.enabled) return Error{Code::failed_precondition, options.name + " does not scale by itself, so there are no decisions to follow"};
   }
   while (true) {
     auto asked = ask(context, options.name, seen);

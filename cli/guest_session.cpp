@@ -134,11 +134,7 @@ class Session {
 }  // namespace
 
 Result<int> guest_session(const RunnerReach& runner, const wire::ExecRequest& request, const GuestStreams& streams) {
-  auto parsed = runtime::parse_endpoint(runner.endpoint);
-  if (!parsed) return parsed.error();
-  const auto client = runner.client();
-  if (!client) return client.error();
-  auto channel = runtime::open_channel(*parsed, "/v1/exec", in(std::chrono::seconds(10)), *client);
+  auto channel = runner.open("/v1/exec", in(std::chrono::seconds(10)));
   if (!channel) return channel.error();
   if (auto sent = (*channel)->send({false, wire::encode(request)}, in(step_limit)); !sent) return sent.error();
   return Session(**channel, streams).run();

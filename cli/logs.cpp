@@ -16,6 +16,7 @@
 #include "core/daemon/log_tail.hpp"
 #include "core/runtime/channel.hpp"
 #include "core/wire/log_request.hpp"
+#include "core/wire/runner_protocol.hpp"
 
 namespace neonvm::cli {
 
@@ -67,19 +68,22 @@ Result<int> stream_log(Context& context, const LogOptions& options) {
   if (!vm) return vm.error();
   const auto reach = runner_reach(context, *vm);
   if (!reach) return reach.error();
-  const auto endpoint = runtime::parse_endpoint(reach->endpoint);
-  if (!endpoint) return endpoint.error();
-  const auto client = reach->client();
-  if (!client) return client.error();
-  auto channel = runtime::open_channel(*endpoint, "/v1/log", std::chrono::steady_clock::now() + open_limit, *client);
+  auto channel = reach->open("/v1/log", std::chrono::steady_clock::now() + open_limit);
   if (!channel) return channel.error();
   const runtime::ChannelMessage how{false, wire::encode(wire::LogRequest{options.tail, options.follow})};
   if (Status asked = (*channel)->send(how, std::chrono::steady_clock::now() + open_limit); !asked) return asked.error();
   while (std::cout) {
     auto message = (*channel)->receive(std::chrono::steady_clock::now() + (options.follow ? quiet_limit : open_limit));
-    if (!message && message.error().code == Code::unavailable) break;
-    if (!message && !(options.follow && message.error().code == Code::deadline_exceeded)) return message.error();
-    if (message) std::cout << message->data << std::flush;
+    if (!message && options.follow && message.error().code == Code::deadline_exceeded) continue;
+    if (!message) return message.error().at("the log of " + options.name);
+    if (message->binary) {
+      std::cout << message->data << std::flush;
+      continue;
+    }
+    const auto end = wire::decode_exec_end(message->data);
+    if (!end) return end.error();
+    if (!end->error.empty()) return Error{Code::unavailable, options.name + ": " + end->error};
+    break;
   }
   return 0;
 }

@@ -1,12 +1,15 @@
 // RunnerReach: how a command gets to a VM's runner: its endpoint, and beyond a Unix socket what opens that door.
 //
-// A value; made by runner_reach(). credentials() blocks, and asks whoever keeps the secrets (the orchestrator).
+// A value; made by runner_reach(). All of it blocks until its deadline, and credentials() asks whoever keeps the secrets (the
+// orchestrator). Failure: unavailable when nobody listens there; what the orchestrator says of the secrets.
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "core/model/result.hpp"
+#include "core/runtime/channel.hpp"
 #include "core/runtime/http.hpp"
 
 namespace neonvm::cli {
@@ -15,9 +18,8 @@ struct RunnerReach {
   std::string endpoint;
   std::function<Result<runtime::HttpClientOptions>()> credentials;  // none: a Unix socket
 
-  [[nodiscard]] Result<runtime::HttpClientOptions> client() const {
-    return credentials ? credentials() : Result<runtime::HttpClientOptions>(runtime::HttpClientOptions{});
-  }
+  [[nodiscard]] Result<std::unique_ptr<runtime::BlockingChannel>> open(const std::string& path, Deadline deadline) const;
+  [[nodiscard]] Result<runtime::HttpResponse> get(const std::string& target, Deadline deadline) const;
 };
 
 }  // namespace neonvm::cli

@@ -24,11 +24,7 @@ Result<wire::RunnerReply> await_reply(runtime::BlockingChannel& link, Deadline d
 
 Status runner_request(const RunnerReach& runner, const wire::RunnerBody& body, Duration limit) {
   const Deadline deadline = std::chrono::steady_clock::now() + limit;
-  auto parsed = runtime::parse_endpoint(runner.endpoint);
-  if (!parsed) return parsed.error();
-  const auto client = runner.client();
-  if (!client) return client.error();
-  auto link = runtime::open_channel(*parsed, "/v1/link", deadline, *client);
+  auto link = runner.open("/v1/link", deadline);
   if (!link) return link.error();
   if (auto sent = (*link)->send({false, wire::encode(wire::RunnerMessage{only_one, body})}, deadline); !sent) return sent;
   const auto reply = await_reply(**link, deadline);

@@ -1,7 +1,6 @@
 #include "core/daemon/agent.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "core/runtime/log.hpp"
@@ -17,16 +16,6 @@ constexpr Duration long_poll = std::chrono::seconds(25);
 bool scales(const VmSpec& spec, const VmStatus& status, const std::string& node) {
   const bool runs = is_alive(status.phase) && !status.runner.empty() && !status.endpoint.empty();
   return spec.scaling.enabled && !spec.stopped && runs && (node.empty() || status.node == node);
-}
-
-std::optional<std::uint64_t> newer_of(std::string_view query) {
-  constexpr std::string_view key = "newer=";
-  const auto at = query.find(key);
-  std::uint64_t number = 0;
-  if (at == std::string_view::npos) return std::nullopt;
-  const std::string_view digits = query.substr(at + key.size());
-  std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  return number;
 }
 
 }  // namespace
@@ -115,7 +104,7 @@ void Agent::asked(const runtime::HttpRequest& request, runtime::Responder respon
   }
   const std::string vm(path.substr(explain_path.size()));
   const auto answered = std::make_shared<runtime::Responder>(std::move(respond));
-  explain_later(vm, newer_of(query), [vm, answered](const std::optional<wire::Explanation>& all) {
+  explain_later(vm, wire::newer_of(query), [vm, answered](const std::optional<wire::Explanation>& all) {
     if (!all) return (*answered)({404, {{"content-type", "application/json"}}, wire::encode_error({Code::not_found, "there is no VM \"" + vm + "\""})});
     (*answered)({200, {{"content-type", "application/json"}}, wire::encode(*all)});
   });

@@ -12,6 +12,7 @@
 #include "core/daemon/log_tail.hpp"
 #include "core/runtime/unique_fd.hpp"
 #include "core/wire/log_request.hpp"
+#include "core/wire/runner_protocol.hpp"
 
 namespace neonvm::daemon {
 namespace {
@@ -20,7 +21,6 @@ using runtime::UniqueFd;
 
 // What waits for a slow peer at most; far below the channel's own limit.
 constexpr std::size_t most_queued = 256 * 1024;
-constexpr std::uint16_t normal = 1000, broken = 1011;
 
 }  // namespace
 
@@ -29,18 +29,25 @@ struct LogDoor::Reader {
   UniqueFd file, news;                     // news: inotify, closed without follow
   off_t at = 0;
   runtime::FdWatch watch;
+  bool over = false;
 
   void pump() {
     std::array<char, 16384> block;
-    while (channel->queued() < most_queued) {
+    while (!over && channel->queued() < most_queued) {
       const ssize_t n = pread(file.get(), block.data(), block.size(), at);
       if (n <= 0) {
-        if (!news) channel->close(normal);
+        if (!news) end("");
         return;
       }
       at += n;
       channel->send_binary(std::string(block.data(), static_cast<std::size_t>(n)));
     }
+  }
+
+  void end(const std::string& error) {
+    over = true;
+    channel->send(wire::encode(wire::ExecEnd{0, error}));
+    channel->close();
   }
 
   void told() {
@@ -60,10 +67,10 @@ void LogDoor::open(const std::shared_ptr<runtime::Channel>& channel) {
   Reader& reader = *(readers_[++last_] = std::make_unique<Reader>());
   reader.channel = channel;
   channel->on_message([this, alive = alive_, raw = &reader](const runtime::ChannelMessage& message) {
-    if (*alive && !raw->file) begin(*raw, message.data);
+    if (*alive && !raw->file && !raw->over) begin(*raw, message.data);
   });
-  channel->on_drained([raw = &reader] {
-    if (raw->file) raw->pump();
+  channel->on_drained([alive = alive_, raw = &reader] {
+    if (*alive && raw->file) raw->pump();
   });
   // Deferred: the reader may be the one that is closing it.
   channel->on_closed([this, alive = alive_, id = last_](const Error&) {
@@ -73,18 +80,18 @@ void LogDoor::open(const std::shared_ptr<runtime::Channel>& channel) {
 
 void LogDoor::begin(Reader& reader, const std::string& request) {
   const auto wish = wire::decode_log_request(request);
-  if (!wish) return reader.channel->close(broken, wish.error().message);
+  if (!wish) return reader.end(wish.error().message);
   UniqueFd file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat info {};
   if (!file || fstat(file.get(), &info) != 0) {
-    return reader.channel->close(broken, errno == ENOENT ? "nothing has been printed yet" : std::strerror(errno));
+    return reader.end(errno == ENOENT ? "nothing has been printed yet" : std::strerror(errno));
   }
   reader.at = tail_begin(file.get(), info.st_size, wish->tail);
   reader.file = std::move(file);
   if (wish->follow) {
     reader.news = UniqueFd(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     if (!reader.news || inotify_add_watch(reader.news.get(), path_.c_str(), IN_MODIFY) < 0) {
-      return reader.channel->close(broken, std::string("cannot be followed: ") + std::strerror(errno));
+      return reader.end(std::string("cannot be followed: ") + std::strerror(errno));
     }
     reader.watch = loop_.watch_readable(reader.news.get(), [raw = &reader] { raw->told(); });
   }

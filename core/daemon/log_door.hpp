@@ -1,8 +1,8 @@
 // LogDoor: /v1/log of a runner: what the VM's console has printed, and on as it prints more.
 //
 // A WebSocket at /v1/log; its first message says how (wire/log_request). Binary messages, the file's bytes from its last lines on.
-// Without follow it is closed at the file's end. Threads: loop thread; reads are of a local file, and only as fast as the peer takes them.
-// Failure: closed with code 1011 and the reason.
+// Without follow it ends at the file's end, by the text message {"exitCode":0} as /v1/exec does. Threads: loop thread; reads are of a
+// local file, and only as fast as the peer takes them. Failure: {"error":"…"} instead.
 #pragma once
 
 #include <cstdint>

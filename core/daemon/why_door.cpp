@@ -1,7 +1,6 @@
 #include "core/daemon/why_door.hpp"
 
-#include <charconv>
-
+#include "core/wire/explanation.hpp"
 #include "core/wire/placement_protocol.hpp"
 
 namespace neonvm::daemon {
@@ -11,15 +10,6 @@ namespace {
 constexpr Duration answer_limit = std::chrono::seconds(30);
 
 runtime::HttpResponse json(int status, std::string body) { return {status, {{"content-type", "application/json"}}, std::move(body)}; }
-
-std::optional<std::uint64_t> newer_of(std::string_view target) {
-  constexpr std::string_view key = "?newer=";
-  const std::size_t at = target.find(key);
-  if (at == std::string_view::npos) return std::nullopt;
-  std::uint64_t number = 0;
-  std::from_chars(target.data() + at + key.size(), target.data() + target.size(), number);
-  return number;
-}
 
 }  // namespace
 
@@ -36,7 +26,7 @@ void WhyDoor::ask(const runtime::HttpRequest& request, runtime::Responder respon
   questions_.emplace(id, Question{peer, std::move(respond), loop_.after(answer_limit, [this, id] {
                                     give_up(id, {Code::deadline_exceeded, "the agent did not answer in time"});
                                   })});
-  channel->send(wire::encode(wire::RunnerMessage{id, wire::Explain{newer_of(request.target)}}));
+  channel->send(wire::encode(wire::RunnerMessage{id, wire::Explain{wire::newer_of(request.target)}}));
 }
 
 void WhyDoor::give_up(std::uint64_t question, const Error& why) {

@@ -1,5 +1,7 @@
 #include "core/wire/explanation.hpp"
 
+#include <charconv>
+
 #include "core/wire/common_fields.hpp"
 #include "core/wire/guest_fields.hpp"
 #include "core/wire/reader.hpp"
@@ -83,5 +85,14 @@ void describe(auto& v, Like<Explanation> auto& e) {
 
 Result<Explanation> decode_explanation(std::string_view json) { return read_text<Explanation>(json, Keys::lenient); }
 std::string encode(const Explanation& explanation, int indent) { return write_text(explanation, indent); }
+
+std::optional<std::uint64_t> newer_of(std::string_view target) {
+  constexpr std::string_view key = "newer=";
+  const auto at = target.find(key);
+  if (at == std::string_view::npos) return std::nullopt;
+  std::uint64_t number = 0;
+  std::from_chars(target.data() + at + key.size(), target.data() + target.size(), number);
+  return number;
+}
 
 }  // namespace neonvm::wire

@@ -77,5 +77,7 @@ struct Explanation {
 
 Result<Explanation> decode_explanation(std::string_view json);
 std::string encode(const Explanation& explanation, int indent = -1);
+// Of a question's target or query, "…newer=7": not before there is a decision after that number. None: at once.
+std::optional<std::uint64_t> newer_of(std::string_view target);
 
 }  // namespace neonvm::wire

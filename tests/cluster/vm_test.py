@@ -3,8 +3,10 @@
 import base64
 import os
 import ssl
+import subprocess
 import sys
 import tempfile
+import time
 import urllib.error
 import urllib.request
 
@@ -158,6 +160,16 @@ class VmTest(ClusterTest):
         told = until(lambda: (text := vm.neonvm(self.cluster, "explain", "web", check=False)).startswith("VM:") and "by.hand" not in text and text,
                      "the agent says why", 60)
         self.assertIn("Permit:", told)
+        began = time.monotonic()
+        following = subprocess.Popen([vm.NEONVM, "--orchestrator", "k8s", "--kubeconfig", self.cluster.kubeconfig, "explain", "web", "--follow"],
+                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "HOME": self.cluster.state})
+        self.addCleanup(following.wait)
+        self.addCleanup(following.kill)
+        # A question that names the last decision is kept open: one that is answered at once would be asked thousands of times.
+        until(lambda: time.monotonic() > began + 4, "some time goes by", 10)
+        self.assertIsNone(following.poll())
+        with open(f"/proc/{following.pid}/stat", encoding="utf-8") as stat:
+            self.assertLess(sum(map(int, stat.read().rsplit(")", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK"), 1)
         self.cluster.kubectl("label", "neonvm", "web", "autoscaling.neon.tech/enabled-")
         until(lambda: "by.hand" in vm.neonvm(self.cluster, "explain", "web", check=False), "it is sized by hand again", 60)
         printed = vm.neonvm(self.cluster, "logs", "web")

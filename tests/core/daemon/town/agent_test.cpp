@@ -92,6 +92,7 @@ TEST_CASE("a VM's runner hands out what its console has printed, and goes on as 
   const std::filesystem::path path = town.home.path() / "vms/web/console.log";
   std::filesystem::create_directories(path.parent_path());
   std::ofstream(path) << "one\ntwo\nthree\n";
+  std::string end;
   const auto heard = [&](const std::string& request, const std::string& until) {
     std::string text;
     bool done = false;
@@ -99,7 +100,8 @@ TEST_CASE("a VM's runner hands out what its console has printed, and goes on as 
     runtime::connect_channel(town.loop, endpoint, "/v1/log", town.loop.now() + 10s, {}, [&](auto opened) {
       open = opened.value();
       open->on_message([&](const runtime::ChannelMessage& message) {
-        text += message.data;
+        if (message.binary) text += message.data;
+        else end = wire::decode_exec_end(message.data)->error;
         if (text == "two\nthree\n" && until == "more\n") std::ofstream(path, std::ios::app) << "more\n";
         if (!until.empty() && text.ends_with(until)) open->close();
       });
@@ -111,8 +113,13 @@ TEST_CASE("a VM's runner hands out what its console has printed, and goes on as 
   };
   CHECK(heard("{}", "") == "one\ntwo\nthree\n");
   CHECK(heard(R"({"tail":1})", "") == "three\n");
+  CHECK(end == "");
   CHECK(heard(R"({"tail":2,"follow":true})", "more\n") == "two\nthree\nmore\n");
   CHECK(heard(R"({"tail":"all"})", "") == "");
+  CHECK(end.find("tail") == 0);
+  std::filesystem::remove(path);
+  CHECK(heard("{}", "") == "");
+  CHECK(end == "nothing has been printed yet");
 }
 
 TEST_CASE("a guest that refuses keeps its memory; one that says a floor shrinks to it") {
