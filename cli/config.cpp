@@ -14,22 +14,12 @@
 
 #include <filesystem>
 
+#include "cli/config_setting.hpp"
 #include "cli/output.hpp"
 #include "cli/suggest.hpp"
 #include "core/model/object.hpp"
 
 namespace neonvm::cli {
-
-namespace {
-
-using Apply = std::function<std::string(Config&, const toml::node&)>;  // "" or what is wrong
-
-struct Setting {
-  std::string key, type, help;
-  Apply apply;
-  std::function<std::string(const Config&)> show;
-};
-
 
 std::string not_a(const std::string& wanted, const toml::node& node) {
   const char* got = node.is_string() ? "a string" : node.is_integer() ? "an integer" : node.is_boolean() ? "a boolean"
@@ -37,6 +27,8 @@ std::string not_a(const std::string& wanted, const toml::node& node) {
                                                                                                        : "a date or time";
   return "must be " + wanted + ", not " + got;
 }
+
+namespace {
 
 Setting text_setting(const std::string& key, std::string Config::*field, const std::string& help,
                      const std::vector<std::string>& choices = {}) {
@@ -134,24 +126,30 @@ std::string read_watermark(const toml::node& node, double& out) {
   return "";
 }
 
-Setting watermark_setting() {
-  return {"orchestrator.watermark", "float", "Share of a node above which VMs are moved away, more than 0, at most 1",
-          [](Config& config, const toml::node& node) -> std::string {
-            return read_watermark(node, config.watermark);
-          },
-          [](const Config& config) { return number_text(config.watermark); }};
+std::string read_headroom(const toml::node& node, double& out) {
+  if (!node.is_number()) return not_a("a number from 0 to 0.5", node);
+  const double value = node.value<double>().value_or(-1);
+  if (!(value >= 0) || value > 0.5) return number_text(value) + " is out of range; give 0 to 0.5";
+  out = value;
+  return "";
 }
 
-Setting nodes_setting() {
-  return {"orchestrator.nodes", "integer", "Local nodes with equal shares of this machine, 1 to 64 (without [[node]])",
-          [](Config& config, const toml::node& node) -> std::string {
+Setting share_setting(const std::string& key, std::string (*read)(const toml::node&, double&), double Config::*field, const std::string& help) {
+  return {key, "float", help, [read, field](Config& config, const toml::node& node) { return read(node, config.*field); },
+          [field](const Config& config) { return number_text(config.*field); }};
+}
+
+Setting whole_setting(const std::string& key, std::int64_t Config::*field, std::int64_t low, std::int64_t high, const std::string& help) {
+  return {key, "integer", help,
+          [field, low, high](Config& config, const toml::node& node) -> std::string {
             const auto value = node.value_exact<std::int64_t>();
             if (!value) return not_a("an integer", node);
-            if (*value < 1 || *value > 64) return std::to_string(*value) + " is out of range; give 1 to 64";
-            config.nodes = *value;
+            if (*value < low || *value > high)
+              return std::to_string(*value) + " is out of range; give " + std::to_string(low) + " to " + std::to_string(high);
+            config.*field = *value;
             return "";
           },
-          [](const Config& config) { return std::to_string(config.nodes); }};
+          [field](const Config& config) { return std::to_string(config.*field); }};
 }
 
 std::vector<Setting> scaling_settings() {
@@ -178,8 +176,12 @@ const std::vector<Setting>& settings() {
         text_setting("log.level", &Config::log_level, "Least level that is logged", {"debug", "info", "warning", "error"}),
         bool_setting("log.json", &Config::log_json, "One JSON object a line"),
         text_setting("orchestrator.plugin", &Config::orchestrator, "Plugin that stores wishes and runs runners"),
-        nodes_setting(),
-        watermark_setting(),
+        whole_setting("orchestrator.nodes", &Config::nodes, 1, 64, "Local nodes with equal shares of this machine, 1 to 64 (without [[node]])"),
+        share_setting("orchestrator.watermark", read_watermark, &Config::watermark, "Share of a node above which VMs are moved away, more than 0, at most 1"),
+        share_setting("scheduler.headroom", read_headroom, &Config::headroom_share,
+                      "Of `neonvm scheduler`: share of a node that its agent may give to VMs without asking, also while the scheduler is away; 0: none, at most 0.5"),
+        whole_setting("scheduler.headroom_seconds", &Config::headroom_seconds, 10, 3600,
+                      "For how long that may be given away without word from the scheduler, 10 to 3600; a new scheduler lends so much and half a minute later"),
         text_setting("kubernetes.kubeconfig", &Config::kubeconfig, "File for orchestrator k8s; empty: $KUBECONFIG or ~/.kube/config, in a pod its service account"),
         text_setting("kubernetes.context", &Config::kube_context, "Context of it; empty: its current-context"),
         text_setting("kubernetes.namespace", &Config::kube_namespace, "Namespace of the VMs; empty: the context's; \"*\": all, VMs are then called NAMESPACE/NAME"),
@@ -187,13 +189,20 @@ const std::vector<Setting>& settings() {
         text_setting("kubernetes.system_namespace", &Config::system_namespace, "Where neonvm itself lives, with the authority of its runners"),
         text_setting("kubernetes.kvm_resource", &Config::kvm_resource, "Extended resource that gives a pod /dev/kvm, \"neonvm/kvm\"; empty: runners emulate"),
         text_setting("kubernetes.scheduler", &Config::runner_scheduler, "Scheduler of runner pods; empty: the cluster's"),
+        bool_setting("kubernetes.mark_nodes", &Config::mark_nodes, "Label VMs neonvm.dev/node=NODE, for agents that look at one node each"),
+        bool_setting("kubernetes.publish_usage", &Config::publish_usage,
+                     "Keep vm.neon.tech/usage and the like on VMs' pods true, for a cluster-autoscaler that reads them; two writes a minute and VM at most"),
         text_setting("kubernetes.runners_through", &Config::runners_through,
                      "How to get to runners: by their pods' addresses, or through the API server; auto: commands outside of the cluster through the server",
                      {"auto", "pods", "server"}),
+        text_setting("kubernetes.runner_network", &Config::runner_network,
+                     "Of VMs: user, which needs no privilege; or routed, by the kernel: faster, VMs see who calls, and pods have an init container with NET_ADMIN",
+                     {"user", "routed"}),
         text_setting("hypervisor.plugin", &Config::hypervisor, "Plugin that runs machines"),
         text_setting("hypervisor.owner", &Config::owner, "Who owns the QEMU process", {"process", "libvirt"}),
         text_setting("hypervisor.qemu", &Config::qemu, "QEMU binary; empty: from PATH"),
         text_setting("hypervisor.libvirt_uri", &Config::libvirt_uri, "Connection of owner libvirt"),
+        bool_setting("hypervisor.cpu_quota", &Config::cpu_quota, "QEMU takes no more CPU time than its VM's size, where there is a cgroup for that"),
         text_setting("hypervisor.machine_type", &Config::machine_type, "Machine type; empty: the plugin's"),
         text_setting("guest.kernel", &Config::guest_kernel, "Kernel of VMs without their own; empty: the default guest's"),
         text_setting("guest.initrd", &Config::guest_initrd, "Its initial RAM disk"),
@@ -203,6 +212,8 @@ const std::vector<Setting>& settings() {
         unit_setting("scaling.compute_unit_cpu", parse_milli_cpu, &Resources::cpu, "CPU of one compute unit"),
         unit_setting("scaling.compute_unit_memory", parse_bytes, &Resources::memory, "Memory of one compute unit")};
     for (Setting& setting : scaling_settings()) list.push_back(std::move(setting));
+    for (auto* more : {event_settings, network_settings})
+      for (Setting& setting : more()) list.push_back(std::move(setting));
     return list;
   }();
   return all;

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "cli/event_config.hpp"
+#include "core/decide/address_book.hpp"
 #include "core/model/node.hpp"
 #include "core/model/resources.hpp"
 #include "core/model/result.hpp"
@@ -26,14 +28,19 @@ struct Config {
   std::string orchestrator = "local";
   std::int64_t nodes = 1;                 // used when `node` is empty: equal shares of this machine
   double watermark = 0.9;
+  double headroom_share = 0;
+  std::int64_t headroom_seconds = 60;
   std::vector<Node> node;                 // [[node]]
 
   std::string kubeconfig, kube_context, kube_namespace;  // of orchestrator "k8s"; empty: as kubectl finds them
   std::string runner_image, runner_scheduler, kvm_resource;
-  std::string runners_through = "auto";
+  std::string runners_through = "auto", runner_network = "user";
+  bool mark_nodes = false;
+  bool publish_usage = true;
   std::string system_namespace = "neonvm-system";
 
   std::string hypervisor = "qemu";
+  bool cpu_quota = true;
   std::string owner = "process";          // of QEMU: "process" or "libvirt"
   std::string qemu;                       // path of the binary; empty: found in PATH
   std::string libvirt_uri = "qemu:///session";
@@ -46,6 +53,8 @@ struct Config {
   std::string policy = "default";
   Resources compute_unit = default_compute_unit;
   ScalingConfig scaling;                  // complete
+  EventConfig events;
+  decide::AddressSettings network;
 
   std::map<std::string, std::string> origin;  // key -> "default", "config.toml:3:1", "$NEONVM_HOME", "--home"
 };

@@ -74,6 +74,7 @@ std::string kind_word(Kind kind) {
     case Kind::node: return "node";
     case Kind::runner: return "runner";
     case Kind::neighbour: return "neighbour";
+    case Kind::ip_pool: return "pool of addresses";
   }
   return "object";
 }
@@ -97,18 +98,20 @@ bool through_server(const Config& config, Opener opener) {
   return opener == Opener::command && std::getenv("KUBERNETES_SERVICE_HOST") == nullptr;
 }
 
-std::string kubernetes_settings(const Config& config, Opener opener) {
+std::string kubernetes_settings(const Config& config, Opener opener, const std::string& node) {
   return "{\"kubeconfig\":" + json_string(config.kubeconfig) + ",\"context\":" + json_string(config.kube_context) +
          ",\"namespace\":" + json_string(config.kube_namespace) + ",\"runnerImage\":" + json_string(config.runner_image) +
          ",\"systemNamespace\":" + json_string(config.system_namespace) + ",\"kvmResource\":" + json_string(config.kvm_resource) +
-         ",\"schedulerName\":" + json_string(config.runner_scheduler) +
+         ",\"schedulerName\":" + json_string(config.runner_scheduler) + ",\"onlyNode\":" + json_string(node) +
+         ",\"markNodes\":\"" + (config.mark_nodes && opener == Opener::keeper ? "true" : "false") + '"' +
+         ",\"publishUsage\":\"" + (config.publish_usage && opener == Opener::keeper ? "true" : "false") + '"' +
          ",\"runnersThrough\":\"" + (through_server(config, opener) ? "server" : "pods") + "\"}";
 }
 
 }  // namespace
 
-std::string orchestrator_settings(const Config& config, Opener opener) {
-  if (config.orchestrator == "k8s") return kubernetes_settings(config, opener);
+std::string orchestrator_settings(const Config& config, Opener opener, const std::string& node) {
+  if (config.orchestrator == "k8s") return kubernetes_settings(config, opener, node);
   std::string json = "{\"home\":" + json_string(config.home) + ",\"supervise\":" + (opener == Opener::keeper ? "true" : "false");
   json += ",\"runnerCommand\":[" + json_string(own_path()) + ",\"--home\"," + json_string(config.home);
   if (!config.file.empty()) json += ",\"--config\"," + json_string(config.file);

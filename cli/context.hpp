@@ -75,7 +75,8 @@ class Context {
 std::string serve_socket_of(const Config& config);
 // Who opens the orchestrator: what keeps runners, a part beside it (agent, scheduler), or a command.
 enum class Opener { keeper, part, command };
-std::string orchestrator_settings(const Config& config, Opener opener);  // JSON for the plugin
+// JSON for the plugin. node: of a cluster, whose VMs alone are to be seen; empty: all.
+std::string orchestrator_settings(const Config& config, Opener opener, const std::string& node = "");
 std::string hypervisor_settings(const Config& config);
 // This program, for starting others of it.
 std::string own_path();

@@ -7,9 +7,11 @@
 #include <fstream>
 #include <iostream>
 #include <optional>
+#include <sstream>
 
 #include "cli/commands_host.hpp"
 #include "cli/output.hpp"
+#include "core/daemon/cpu_quota.hpp"
 #include "core/runtime/http.hpp"
 
 namespace neonvm::cli {
@@ -65,19 +67,22 @@ Capability look_at_serve(Context& context) {
   return good("control plane", "has ended; the next neonvm run starts it again");
 }
 
+std::string text_of(const std::string& path) {
+  const std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
 Capability look_at_cgroups() {
-  std::ifstream controllers("/sys/fs/cgroup/cgroup.controllers");
-  std::string words;
-  if (!controllers || !std::getline(controllers, words)) {
-    return bad("cgroups", "no cgroup v2 at /sys/fs/cgroup",
-               "boot with systemd.unified_cgroup_hierarchy=1; only CPU quotas need it");
+  const auto found = daemon::find_cpu_cgroup(text_of("/proc/self/cgroup"), text_of("/proc/self/mountinfo"));
+  if (!found) return bad("cgroups", found.error().message, "mount one; only CPU quotas need it");
+  const bool there = !found->unified || text_of(found->folder + "/cgroup.controllers").find("cpu") != std::string::npos;
+  if (!there || access(found->folder.c_str(), W_OK) != 0) {
+    return bad("cgroups", "the cpu controller of " + found->folder + " is not ours",
+               "run as root, or in a group of your own (systemd-run --user --scope -p Delegate=yes); only CPU quotas need it");
   }
-  const bool writable = access("/sys/fs/cgroup/cgroup.subtree_control", W_OK) == 0;
-  if (words.find("cpu") == std::string::npos || !writable) {
-    return bad("cgroups", "v2, but the cpu controller is not ours",
-               "run as root or in a delegated slice; only CPU quotas need it");
-  }
-  return good("cgroups", "v2 with cpu");
+  return good("cgroups", std::string(found->unified ? "v2" : "v1") + " with cpu");
 }
 
 // What no VM runs without. Either kind of network is enough.

@@ -1,6 +1,7 @@
 // door_credentials: servers beyond a Unix socket, by a folder with tls.crt, tls.key, ca.crt and token, as a Secret mounts it.
 //
-// Certificates are read again when they are renewed, the token is read once. Failure: invalid_argument with the file.
+// Certificates and token are read again when they are renewed: from then on the old token opens nothing. Failure: invalid_argument with the
+// file, when the door is made; later what was good stays.
 #pragma once
 
 #include <functional>

@@ -1,9 +1,11 @@
 // neonvm start, stop, delete: whether a VM runs at all.
+#include <filesystem>
 #include <iostream>
 
 #include "cli/commands_host.hpp"
 #include "cli/guest_wait.hpp"
 #include "cli/output.hpp"
+#include "cli/ssh_keys.hpp"
 
 namespace neonvm::cli {
 
@@ -65,6 +67,17 @@ Status stop_one(Context& context, const std::string& name, Duration limit, const
   return {};
 }
 
+// A cluster's VM leaves nothing of it on this machine. At a desk the folder goes with the VM.
+Status forget_ssh(Context& context, const Object& vm) {
+  const auto config = context.config();
+  if (!config) return config.error();
+  if (!context.remote_control_plane() || vm.uid.empty()) return {};
+  const std::string folder = ssh_folder_of(vm, (*config)->home, true);
+  std::error_code error;
+  std::filesystem::remove_all(folder, error);
+  return error ? Status(Error{Code::internal, folder + ": the keys of neonvm ssh cannot be removed: " + error.message()}) : Status{};
+}
+
 Status delete_one(Context& context, const std::string& name, Duration limit, const LifecycleOptions& options) {
   auto found = context.find(Kind::virtual_machine, name);
   if (!found) {
@@ -75,6 +88,7 @@ Status delete_one(Context& context, const std::string& name, Duration limit, con
   auto orchestrator = context.orchestrator();
   if (!orchestrator) return orchestrator.error();
   if (auto removed = (*orchestrator)->remove(Kind::virtual_machine, name, soon()); !removed) return removed;
+  if (auto forgotten = forget_ssh(context, *found); !forgotten) return forgotten;
   if (!options.no_wait) {
     if (auto gone = wait_gone(context, Kind::virtual_machine, name, limit); !gone) return gone;
   }

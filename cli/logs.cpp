@@ -23,6 +23,7 @@ namespace neonvm::cli {
 namespace {
 
 constexpr Duration open_limit = std::chrono::seconds(10), quiet_limit = std::chrono::hours(1);
+constexpr Duration read_limit = std::chrono::seconds(30), follow_limit = std::chrono::hours(24 * 365);
 
 struct LogOptions {
   std::string name;
@@ -58,12 +59,34 @@ Status follow_file(const std::string& path, int fd, off_t at) {
   return {};
 }
 
+// Its present one; of a VM that has none, the last that is still there.
+Result<std::string> runner_of(Context& context, Orchestrator& orchestrator, const std::string& name) {
+  const auto vm = find_vm(context, name);
+  if (!vm) return vm.error();
+  if (!vm->status.runner.empty()) return vm->status.runner;
+  const auto runners = orchestrator.list_runners(vm->object.name, soon());
+  if (!runners) return runners.error();
+  const Object* last = nullptr;
+  for (const Object& each : *runners)
+    if (each.owner_uid == vm->object.uid && (last == nullptr || each.created > last->created)) last = &each;
+  if (last == nullptr) return Error{Code::not_found, name + " has no runner; neonvm explain tells why, and how the last one ended"};
+  return last->name;
+}
+
+Result<int> stream_runner_log(Context& context, const LogOptions& options) {
+  auto orchestrator = context.orchestrator();
+  if (!orchestrator) return orchestrator.error();
+  const auto runner = runner_of(context, **orchestrator, options.name);
+  if (!runner) return runner.error();
+  const auto show = [](std::string_view piece) { std::cout << piece << std::flush; };
+  const Status read = (*orchestrator)->runner_log(*runner, options.tail, options.follow, show,
+                                                  std::chrono::steady_clock::now() + (options.follow ? follow_limit : read_limit));
+  return read ? Result<int>(0) : read.error();
+}
+
 // What lies beside a runner that is not on this machine.
 Result<int> stream_log(Context& context, const LogOptions& options) {
-  if (options.runner) {
-    return Error{Code::unsupported, "what a runner in a pod says is that pod's log: kubectl logs -l vm.neon.tech/name=" + short_name(options.name) +
-                                        " -c neonvm-runner"};
-  }
+  if (options.runner) return stream_runner_log(context, options);
   auto vm = find_vm(context, options.name);
   if (!vm) return vm.error();
   const auto reach = runner_reach(context, *vm);

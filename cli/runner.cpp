@@ -9,8 +9,10 @@
 
 #include "cli/commands_host.hpp"
 #include "cli/runner_place.hpp"
+#include "core/daemon/dhcp_server.hpp"
 #include "core/daemon/runner.hpp"
 #include "core/daemon/runner_door.hpp"
+#include "core/decide/pod_network.hpp"
 #include "core/runtime/http.hpp"
 #include "core/runtime/log.hpp"
 #include "core/wire/model_json.hpp"
@@ -72,6 +74,12 @@ RunnerStatus never_held(const daemon::RunnerSettings& settings, const Error& err
   return status;
 }
 
+std::uint32_t mtu_of_tap() {
+  std::ifstream file(std::string("/sys/class/net/") + pod::tap + "/mtu");
+  std::uint32_t mtu = 0;
+  return file >> mtu ? mtu : 0;
+}
+
 // Whoever sends SIGTERM says before in stop.json how long the guest may take.
 Duration grace_from(const daemon::RunnerSettings& settings) {
   try {
@@ -80,6 +88,26 @@ Duration grace_from(const daemon::RunnerSettings& settings) {
   } catch (const YAML::Exception&) {
     return settings.default_grace;
   }
+}
+
+// Where the pod routes for its VM: for a guest whose init does not know its address from its kernel's command line.
+Result<std::unique_ptr<daemon::DhcpServer>> open_addresses(runtime::Loop& loop, const MachineSpec& machine) {
+  const bool routed = !machine.networks.empty() && machine.networks.front().tap == pod::tap;
+  if (!routed) return std::unique_ptr<daemon::DhcpServer>();
+  wire::DhcpLease lease;
+  const auto mac = wire::parse_mac(machine.networks.front().mac);
+  if (!mac) return mac.error().at("machine.networks[0].mac");
+  lease.mac = *mac;
+  lease.address = decide::guest_address;
+  lease.server = decide::gateway_address;
+  lease.name_server = decide::gateway_address;
+  lease.host_name = machine.name;
+  lease.mtu = mtu_of_tap();
+  auto server = daemon::DhcpServer::open(pod::tap, decide::pod_dhcp_port);
+  if (!server) return server.error();
+  auto kept = std::make_unique<daemon::DhcpServer>(std::move(*server));
+  kept->serve(loop, lease);
+  return kept;
 }
 
 Status open_runner_log(const Config& config, bool verbose) {
@@ -95,6 +123,7 @@ Result<int> hold(Context& context, const RunnerOptions& options) {
   auto settings = settings_from(options);
   if (!settings) return settings.error();
   if (auto opened = open_runner_log(**config, context.globals().verbose); !opened) return opened.error();
+  settings->cpu_quota = (*config)->cpu_quota;
   const RunnerPlace& place = options.place;
   const auto listening = runner_listening(place, settings->machine);
   if (!listening) return listening.error();
@@ -115,6 +144,8 @@ Result<int> hold(Context& context, const RunnerOptions& options) {
     // One turn more, so that those who listen hear the last report.
     loop.post([&loop, status] { loop.stop(status.phase == RunnerPhase::succeeded ? 0 : 1); });
   };
+  auto addresses = open_addresses(loop, settings->machine);
+  if (!addresses) return cannot(addresses.error());
   daemon::Runner runner(loop, **hypervisor, *settings, metrics, on_end);
   const daemon::RunnerDoor door(loop, server, runner, metrics);
   loop.on_signals({SIGTERM, SIGINT}, [&runner](int) { runner.stop(grace_from(runner.settings())); });

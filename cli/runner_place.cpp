@@ -1,10 +1,7 @@
 #include "cli/runner_place.hpp"
 
 #include <fcntl.h>
-#include <poll.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,9 +13,11 @@
 
 #include "cli/door_credentials.hpp"
 #include "core/model/pod_layout.hpp"
+#include "core/network/handover.hpp"
 #include "core/runtime/certificates.hpp"
 #include "core/runtime/log.hpp"
 #include "core/runtime/unique_fd.hpp"
+#include "core/wire/port_protocol.hpp"
 
 namespace neonvm::cli {
 
@@ -30,48 +29,64 @@ using runtime::UniqueFd;
 
 bool is_probe(const HttpRequest& request) { return request.method == "GET" && request.target == "/ready"; }
 
-Result<UniqueFd> connect_to_door(const std::string& path) {
-  UniqueFd door(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return Error{Code::invalid_argument, "--image-door: " + path + " is too long for a socket"};
-  std::copy(path.begin(), path.end(), address.sun_path);
-  if (!door || ::connect(door.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return Error{Code::unavailable, "--image-door: " + path + ": " + std::strerror(errno)};
-  return door;
-}
-
 // One byte and one descriptor; nothing but a byte: the disk could not be opened, and the door's own log says why.
 Result<UniqueFd> receive_disk(int door, Deadline deadline) {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
-  pollfd wait{door, POLLIN, 0};
-  if (::poll(&wait, 1, static_cast<int>(std::max<std::int64_t>(left, 0))) <= 0) return Error{Code::deadline_exceeded, "the image's disk did not come"};
-  char byte = 0;
-  iovec part{&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  if (::recvmsg(door, &message, MSG_CMSG_CLOEXEC) <= 0) return Error{Code::unavailable, "the image's container closed the connection"};
-  const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return Error{Code::not_found, "the VM's image has no /disk.qcow2 that its user may read"};
-  int disk = -1;
-  std::memcpy(&disk, CMSG_DATA(header), sizeof disk);
-  return UniqueFd(disk);
+  const auto handed = network::take(door, deadline);
+  if (!handed) return handed.error().at("the VM's image");
+  if (handed->file < 0) return Error{Code::not_found, "the VM's image has no /disk.qcow2 that its user may read"};
+  return UniqueFd(handed->file);
 }
+
+// A container that starts, or a daemon, gives no event here.
+constexpr Duration between_calls = std::chrono::milliseconds(20);
+// For a port: an overlay that refuses writes that down each time.
+constexpr Duration port_limit = std::chrono::seconds(60), port_retry = std::chrono::milliseconds(200);
+constexpr int least_descriptor = 64;
 
 // The door's container may still be on its way.
 Result<UniqueFd> await_door(const std::string& path, Deadline deadline) {
   bool told = false;
   while (true) {
-    auto door = connect_to_door(path);
-    if (door || door.error().code == Code::invalid_argument || std::chrono::steady_clock::now() >= deadline) return door;
+    const auto door = network::call(path);
+    if (door) return UniqueFd(*door);
+    if (door.error().code == Code::invalid_argument || std::chrono::steady_clock::now() >= deadline) return door.error().at("--image-door");
     if (!std::exchange(told, true)) runtime::log_info("runner", "waits for the VM's image", {{"why", door.error().message}});
-    // A container that starts gives no event here.
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    std::this_thread::sleep_for(between_calls);
   }
+}
+
+Status plug_in(MachineNetwork& card, Deadline deadline) {
+  const auto call = network::call(card.port);
+  if (!call) return call.error();
+  const UniqueFd connection(*call);
+  const auto handed = network::take(connection.get(), deadline);
+  if (!handed) return handed.error();
+  UniqueFd tap(handed->file);
+  const auto said = wire::decode_port_answer(handed->line);
+  if (!said) return said.error();
+  if (!said->why.empty() || !tap) return Error{Code::unavailable, said->why.empty() ? "no tap came" : said->why};
+  // Beyond the numbers that QEMU has for itself.
+  const int kept = ::fcntl(tap.get(), F_DUPFD_CLOEXEC, least_descriptor);
+  if (kept < 0) return Error{Code::internal, std::string("the tap: ") + std::strerror(errno)};
+  card.tap = "/proc/self/fd/" + std::to_string(kept);
+  card.mtu = said->mtu;
+  return {};
+}
+
+// The node's overlay may be restarting, or begin only now; how the tap is called here goes to QEMU and is written nowhere.
+Status await_ports(MachineSpec& machine, Deadline deadline) {
+  bool told = false;
+  for (MachineNetwork& card : machine.networks) {
+    if (card.port.empty()) continue;
+    for (Status plugged = plug_in(card, deadline); !plugged; plugged = plug_in(card, deadline)) {
+      if (std::chrono::steady_clock::now() >= deadline) {
+        return plugged.error().at("the node's overlay network gives this VM no port; is neonvm-overlay with --ports running on this node?");
+      }
+      if (!std::exchange(told, true)) runtime::log_info("runner", "waits for a port of the overlay network", {{"why", plugged.error().message}});
+      std::this_thread::sleep_for(port_retry);
+    }
+  }
+  return {};
 }
 
 // QEMU and qemu-img open it by this process's descriptor, wherever the image's own file system is mounted.
@@ -119,6 +134,8 @@ Status prepare_migration(const RunnerPlace& place, MachineSpec& machine) {
   machine.migration_host = address->host;
   machine.migration_port = address->port;
   if (!certificate->names.empty()) machine.tls_name = certificate->names.front();
+  // All runners of a VM have its certificate, and no other VM's runner has business here.
+  if (!certificate->common_name.empty()) machine.tls_peer = "CN=" + certificate->common_name;
   return link_credentials(place.credentials, machine.tls_dir);
 }
 
@@ -145,8 +162,10 @@ Status settle_in(const RunnerPlace& place, MachineSpec& machine, Deadline deadli
     for (MachineNetwork& network : machine.networks) network.forward_address = place.forward_address;
   }
   if (Status ready = prepare_migration(place, machine); !ready) return ready;
-  if (!place.image_door.empty()) return fetch_image(place.image_door, machine, deadline);
-  return {};
+  if (!place.image_door.empty()) {
+    if (Status fetched = fetch_image(place.image_door, machine, deadline); !fetched) return fetched;
+  }
+  return await_ports(machine, std::min(deadline, Deadline(std::chrono::steady_clock::now() + port_limit)));
 }
 
 }  // namespace neonvm::cli

@@ -31,7 +31,8 @@ struct RunnerListening {
 };
 Result<RunnerListening> runner_listening(const RunnerPlace& place, const MachineSpec& machine);
 
-// Makes the run directory if it is not there, fills in what only this place knows, and fetches the image. What was fetched stays
+// Makes the run directory if it is not there, fills in what only this place knows, and fetches the image and the ports of its
+// networks. What was fetched stays
 // open for as long as this process lives.
 Status settle_in(const RunnerPlace& place, MachineSpec& machine, Deadline deadline);
 

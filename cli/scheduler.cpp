@@ -7,13 +7,17 @@
 #include "cli/commands_host.hpp"
 #include "cli/context.hpp"
 #include "cli/daemon_process.hpp"
+#include "cli/end_signal.hpp"
 #include "cli/door_credentials.hpp"
+#include "cli/metrics_options.hpp"
 #include "core/daemon/extender_door.hpp"
 #include "core/daemon/leadership.hpp"
 #include "core/daemon/scheduler.hpp"
 #include "core/daemon/scheduler_door.hpp"
+#include "core/daemon/service_lead.hpp"
 #include "core/runtime/http.hpp"
 #include "core/runtime/log.hpp"
+#include "core/wire/state.hpp"
 
 namespace neonvm::cli {
 
@@ -30,9 +34,10 @@ constexpr const char* extender_client = "neonvm-scheduler-client";
 constexpr std::size_t largest_review = 64 * 1024 * 1024;  // whole nodes by the thousand, where names would do
 
 struct SchedulerOptions {
-  std::string listen, extender, probes, credentials;
-  std::vector<std::string> permits;
+  std::string listen, extender, probes, credentials, service, address;
+  std::vector<std::string> permits, ignored;
   bool anybody = false;            // may ask for permits
+  MetricsOptions metrics;
 };
 
 // What one process of it is made of, in the order of their lifetimes.
@@ -55,6 +60,11 @@ class SchedulerProcess {
     daemon::SchedulerSettings settings;
     settings.settle = std::chrono::milliseconds(100);
     settings.vmm_counts = remote;
+    settings.show_room = remote;
+    settings.leases.share = config_.headroom_share;
+    settings.leases.length = std::chrono::seconds(config_.headroom_seconds);
+    settings.epoch = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
+    settings.ignored_namespaces = {options_.ignored.begin(), options_.ignored.end()};
     scheduler_ = std::make_unique<daemon::Scheduler>(loop_, *orchestrator_, *world_, metrics_, settings);
     scheduler_->stand_by("this replica does not lead");
     if (Status opened = open_desk(); !opened) return opened;
@@ -62,6 +72,10 @@ class SchedulerProcess {
       if (Status opened = open_permits(permits); !opened) return opened.error().at("--permits");
     if (Status opened = open_extender(); !opened) return opened.error().at("--extender");
     if (Status opened = open_probes(); !opened) return opened.error().at("--probes");
+    if (options_.service.empty() != options_.address.empty()) return Error{Code::invalid_argument, "--service and --address: one is nothing without the other"};
+    auto told = open_metrics_server(loop_, metrics_, config_, options_.metrics);
+    if (!told) return told.error();
+    metrics_server_ = std::move(*told);
     return {};
   }
 
@@ -80,6 +94,10 @@ class SchedulerProcess {
  private:
   void work() {
     scheduler_->start();
+    if (!options_.service.empty()) {
+      service_ = std::make_unique<daemon::ServiceLead>(loop_, *orchestrator_, ServicePlace{options_.service, options_.address, ports_});
+      service_->start();
+    }
     world_->start();
     runtime::log_info("scheduler", "serves", {{"home", config_.home}, {"pid", std::to_string(getpid())}});
   }
@@ -101,13 +119,8 @@ class SchedulerProcess {
     auto listening = server.listen(endpoint);
     if (!listening) return listening.error();
     runtime::log_info("scheduler", "listens", {{"for", what}, {"at", to_string(*listening)}});
+    if (listening->scheme == Endpoint::Scheme::tls) ports_[&server == extender_server_ ? "extender" : "permits"] = listening->port;
     return {};
-  }
-
-  void serve_metrics(HttpServer& server) {
-    server.route("GET", "/metrics", [this](const HttpRequest&, Responder respond) {
-      respond({200, {{"content-type", "text/plain; version=0.0.4"}}, metrics_.text()});
-    });
   }
 
   Status open_desk() {
@@ -119,8 +132,12 @@ class SchedulerProcess {
     desk.route("GET", "/v1/health", [](const HttpRequest&, Responder respond) {
       respond({200, {{"content-type", "application/json"}}, "{\"ok\":true}\n"});
     });
-    serve_metrics(desk);
+    desk.route("GET", "/v1/state", [this](const HttpRequest&, Responder respond) {
+      respond({200, {{"content-type", "application/json"}}, "{\"scheduler\":" + wire::encode(scheduler_->state()) + "}\n"});
+    });
+    daemon::serve_metrics(desk, metrics_);
     daemon::serve_placement(desk, *scheduler_);
+    daemon::serve_headroom(desk, *scheduler_);
     daemon::serve_permits(desk, *scheduler_);
     return listen(desk, *endpoint, "parts on this machine");
   }
@@ -143,6 +160,7 @@ class SchedulerProcess {
     if (!made) return made.error();
     HttpServer& door = server(std::move(*made));
     daemon::serve_placement(door, *scheduler_);
+    daemon::serve_headroom(door, *scheduler_);
     daemon::serve_permits(door, *scheduler_);
     return listen(door, *endpoint, "permits and places");
   }
@@ -159,6 +177,7 @@ class SchedulerProcess {
     if (!made) return made.error();
     made->max_body = largest_review;
     HttpServer& front = server(std::move(*made));
+    extender_server_ = &front;
     extender_ = std::make_unique<daemon::ExtenderDoor>(loop_, *orchestrator_, *scheduler_, metrics_);
     extender_->serve(front);
     return listen(front, *endpoint, "kube-scheduler");
@@ -169,13 +188,19 @@ class SchedulerProcess {
     auto endpoint = runtime::parse_endpoint(options_.probes);
     if (!endpoint) return endpoint.error();
     HttpServer& probes = server({});
-    const auto say = [](Responder& respond, const std::string& why) {
-      respond({why.empty() ? 200 : 503, {{"content-type", "text/plain"}}, (why.empty() ? "ok" : why) + "\n"});
+    // Nobody is asked who he is, and so nothing is told but that.
+    const auto say = [](Responder& respond, bool well) {
+      respond({well ? 200 : 503, {{"content-type", "text/plain"}}, well ? "ok\n" : "not ready\n"});
     };
-    probes.route("GET", "/healthz", [say](const HttpRequest&, Responder respond) { say(respond, ""); });
-    probes.route("GET", "/readyz", [this, say](const HttpRequest&, Responder respond) { say(respond, scheduler_->why_not_ready()); });
-    serve_metrics(probes);
-    return listen(probes, *endpoint, "probes and metrics");
+    probes.route("GET", "/healthz", [say](const HttpRequest&, Responder respond) { say(respond, true); });
+    probes.route("GET", "/readyz", [this, say](const HttpRequest&, Responder respond) { say(respond, ready()); });
+    return listen(probes, *endpoint, "probes");
+  }
+
+  // Where the service follows the lead, one that stands by is as it should be; else only being ready leads anybody here.
+  [[nodiscard]] bool ready() const {
+    if (options_.service.empty()) return scheduler_->ready();
+    return leadership_ && !leadership_->leads() ? true : scheduler_->ready() && service_ && service_->there();
   }
 
   Context& context_;
@@ -188,18 +213,24 @@ class SchedulerProcess {
   std::unique_ptr<daemon::Scheduler> scheduler_;
   std::unique_ptr<daemon::ExtenderDoor> extender_;
   std::unique_ptr<daemon::Leadership> leadership_;
+  std::unique_ptr<daemon::ServiceLead> service_;
+  std::map<std::string, std::uint16_t> ports_;      // of the doors for others, as a service calls them
+  const HttpServer* extender_server_ = nullptr;
   std::vector<std::unique_ptr<HttpServer>> servers_;
+  std::unique_ptr<daemon::MetricsServer> metrics_server_;
 };
 
 Result<int> schedule(Context& context, const SchedulerOptions& options) {
   auto config = context.config();
   if (!config) return config.error();
   if (auto opened = open_daemon_log(context, **config); !opened) return opened.error();
-  while (true) {
+  for (EndSignal end; !end.came();) {
     SchedulerProcess process(context, **config, options);
     if (auto opened = process.open(); !opened) return opened.error();
     if (const int code = process.run(); code != lost_the_lead) return code;
   }
+  runtime::log_info("scheduler", "ends as it was told while it stepped down");
+  return 0;
 }
 
 }  // namespace
@@ -211,7 +242,12 @@ Command scheduler_command() {
             o.list("--permits", options->permits, "ENDPOINT", "https://ADDRESS:PORT for agents and controllers elsewhere; may repeat");
             o.text("--extender", options->extender, "ENDPOINT", "https://ADDRESS:PORT on which to be a kube-scheduler's extender");
             o.text("--credentials", options->credentials, "FOLDER", "tls.crt, tls.key, ca.crt, and token, which callers of --permits must show");
-            o.text("--probes", options->probes, "ENDPOINT", "http://ADDRESS:PORT for /healthz, /readyz and /metrics");
+            o.text("--probes", options->probes, "ENDPOINT", "http://ADDRESS:PORT for /healthz and /readyz");
+            o.text("--service", options->service, "NAME", "Service without a selector that follows the lead, in the namespace of neonvm's own; with --address");
+            o.text("--address", options->address, "ADDRESS", "Of this process, as others reach it: its pod's");
+            o.list("--ignore-namespace", options->ignored, "NAMESPACE",
+                   "Pods there take no room in the books, as of a cluster's overprovisioning; may repeat. VMs always do");
+            add_metrics_options(o, options->metrics);
             o.flag("--allow-unauthenticated-permits", options->anybody,
                    "Let --permits have http:// endpoints, where anybody is answered who can connect, as upstream's agents expect");
             return [options](Context& context) { return schedule(context, *options); };

@@ -4,12 +4,15 @@
 #include <csignal>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <set>
-#include <thread>
 
 #include "cli/file_store.hpp"
 #include "cli/commands_host.hpp"
 #include "cli/daemon_process.hpp"
+#include "cli/end_signal.hpp"
+#include "cli/event_streams.hpp"
+#include "cli/metrics_options.hpp"
 #include "cli/scheduler_reach.hpp"
 #include "core/daemon/agent.hpp"
 #include "core/daemon/controller.hpp"
@@ -21,6 +24,7 @@
 #include "core/model/pod_layout.hpp"
 #include "core/runtime/http.hpp"
 #include "core/runtime/log.hpp"
+#include "core/wire/state.hpp"
 
 namespace neonvm::cli {
 
@@ -36,6 +40,7 @@ struct ServeOptions {
   std::string listen, scheduler, node;
   std::string webhooks, webhook_certificates;
   std::vector<std::string> webhook_names, unchecked;
+  MetricsOptions metrics;
 };
 
 // As an API server writes them: "web" means the one in "default".
@@ -58,7 +63,9 @@ decide::MachineDefaults pod_defaults(const Config& config) {
   machine.configs = pod::config_maps;
   machine.secrets = pod::secrets;
   machine.directory = pod::disks;
+  machine.overlay_port = pod::overlay_port;
   machine.forward_all = true;
+  machine.routed = config.runner_network == "routed";
   return machine;
 }
 
@@ -108,12 +115,14 @@ class ControlPlane {
     auto orchestrator = parts_.controller ? context_.open_supervising_orchestrator() : open_sharing();
     if (!orchestrator) return orchestrator.error();
     orchestrator_ = std::move(*orchestrator);
-    std::vector<Kind> kinds{Kind::virtual_machine, Kind::migration, Kind::node, Kind::runner};
+    std::vector<Kind> kinds{Kind::virtual_machine};
+    if (parts_.controller || parts_.scheduler) kinds.insert(kinds.end(), {Kind::migration, Kind::node, Kind::runner});
     if (parts_.scheduler && context_.remote_control_plane()) kinds.push_back(Kind::neighbour);
     world_ = std::make_unique<daemon::World>(loop_, *orchestrator_, kinds);
     if (auto made = make_scheduler(); !made) return made;
     if (parts_.controller) {
-      controller_ = std::make_unique<daemon::Controller>(loop_, *orchestrator_, *world_, *places_, *permits_, metrics_,
+      if (auto made = make_addresses(); !made) return made;
+      controller_ = std::make_unique<daemon::Controller>(loop_, *orchestrator_, *world_, *places_, *permits_, metrics_, addresses_.get(),
                                                          controller_settings(context_, config_));
     }
     if (parts_.agent) {
@@ -122,8 +131,15 @@ class ControlPlane {
       };
       agent_ = std::make_unique<daemon::Agent>(loop_, *orchestrator_, *world_, *permits_, metrics_, open_policy,
                                                agent_settings(config_, options_.node));
+      auto events = EventStreams::open(loop_, *world_, metrics_, config_, options_.node);
+      if (!events) return events.error();
+      events_ = std::move(*events);
+      agent_->on_scaling(events_->listener());
     }
     if (auto opened = open_webhooks(); !opened) return opened;
+    auto told = open_metrics_server(loop_, metrics_, config_, options_.metrics);
+    if (!told) return told.error();
+    metrics_server_ = std::move(*told);
     return listen();
   }
 
@@ -148,6 +164,7 @@ class ControlPlane {
     if (scheduler_) scheduler_->start();
     if (cluster_places_) client_->prepare();
     if (controller_) controller_->start();
+    if (events_) events_->start();
     if (agent_) agent_->start();
     world_->start();
     runtime::log_info(parts_.name, "serves", {{"home", config_.home}, {"pid", std::to_string(getpid())}});
@@ -163,14 +180,28 @@ class ControlPlane {
   }
 
   Result<std::unique_ptr<Orchestrator>> open_sharing() {
-    return context_.catalog().open_orchestrator(config_.orchestrator, {{"json", orchestrator_settings(config_, Opener::part)}});
+    return context_.catalog().open_orchestrator(config_.orchestrator, {{"json", orchestrator_settings(config_, Opener::part, options_.node)}});
+  }
+
+  // At a desk there is no network that VMs could share.
+  Status make_addresses() {
+    if (!context_.remote_control_plane()) return {};
+    daemon::AddressOfficeSettings settings;
+    if (!config_.network.range.empty()) {
+      auto book = decide::AddressBook::from(config_.network);
+      if (!book) return book.error().at("[network]");
+      settings.book = std::move(*book);
+    }
+    if (config_.kube_namespace == "*") settings.ns = config_.system_namespace;
+    addresses_ = std::make_unique<daemon::AddressOffice>(loop_, *orchestrator_, metrics_, std::move(settings));
+    return {};
   }
 
   Status make_scheduler() {
     if (parts_.scheduler) {
       daemon::SchedulerSettings settings;
       settings.settle = std::chrono::milliseconds(100);
-    settings.vmm_counts = context_.remote_control_plane();
+      settings.vmm_counts = context_.remote_control_plane();
       scheduler_ = std::make_unique<daemon::Scheduler>(loop_, *orchestrator_, *world_, metrics_, settings);
       places_ = scheduler_.get();
       permits_ = scheduler_.get();
@@ -211,6 +242,13 @@ class ControlPlane {
     return listening ? Status{} : listening.error().at("--webhooks");
   }
 
+  [[nodiscard]] std::string state() const {
+    std::string all = leadership_ ? "\"leads\":" + std::string(leadership_->leads() ? "true" : "false") : "";
+    if (scheduler_) all += (all.empty() ? "" : ",") + ("\"scheduler\":" + wire::encode(scheduler_->state()));
+    if (agent_) all += (all.empty() ? "" : ",") + ("\"agent\":" + wire::encode(agent_->state()));
+    return "{" + all + "}\n";
+  }
+
   Status listen() {
     const bool whole = parts_.controller && parts_.agent;
     const std::string usual = "unix:" + (whole ? serve_socket_of(config_) : config_.home + "/" + parts_.name + ".sock");
@@ -222,8 +260,9 @@ class ControlPlane {
     server_.route("GET", "/v1/health", [](const runtime::HttpRequest&, runtime::Responder respond) {
       respond({200, {{"content-type", "application/json"}}, "{\"ok\":true}\n"});
     });
-    server_.route("GET", "/metrics", [this](const runtime::HttpRequest&, runtime::Responder respond) {
-      respond({200, {{"content-type", "text/plain; version=0.0.4"}}, metrics_.text()});
+    daemon::serve_metrics(server_, metrics_);
+    server_.route("GET", "/v1/state", [this](const runtime::HttpRequest&, runtime::Responder respond) {
+      respond({200, {{"content-type", "application/json"}}, state()});
     });
     if (scheduler_) {
       daemon::serve_placement(server_, *scheduler_);
@@ -247,10 +286,13 @@ class ControlPlane {
   std::unique_ptr<daemon::ClusterPlacement> cluster_places_;
   daemon::PlacementOffice* places_ = nullptr;
   daemon::PermitOffice* permits_ = nullptr;
+  std::unique_ptr<daemon::AddressOffice> addresses_;
   std::unique_ptr<daemon::Controller> controller_;
+  std::unique_ptr<EventStreams> events_;
   std::unique_ptr<daemon::Agent> agent_;
   std::unique_ptr<daemon::WebhookServer> webhooks_;
   std::unique_ptr<daemon::Leadership> leadership_;
+  std::unique_ptr<daemon::MetricsServer> metrics_server_;
   runtime::HttpServer server_{loop_};
 };
 
@@ -263,17 +305,21 @@ Result<int> serve(Context& context, const Parts& parts, const ServeOptions& opti
     return Error{Code::invalid_argument, "kubernetes.runner_image is not set: runners are pods of that image; scripts/container-images builds it"};
   }
   if (auto opened = open_daemon_log(context, mine); !opened) return opened.error();
-  for (bool again = false;; again = true) {
+  std::optional<EndSignal> end;
+  while (!end || !end->came()) {
     ControlPlane plane(context, mine, parts, options);
     if (auto opened = plane.open(); !opened) {
       // It led before, so nothing is wrong with what it was told: the server is away, or not yet whole and knows nobody's rights.
-      if (!again) return opened.error();
+      if (!end) return opened.error();
       runtime::log_warning(parts.name, "cannot begin again yet", {{"why", opened.error().message}});
-      std::this_thread::sleep_for(begin_again);
+      end->came(begin_again);
       continue;
     }
+    if (!end) end.emplace();
     if (const int code = plane.run(); code != lost_the_lead) return code;
   }
+  runtime::log_info(parts.name, "ends as it was told while it stepped down");
+  return 0;
 }
 
 void add_webhook_options(Options& o, ServeOptions& options) {
@@ -293,6 +339,7 @@ Command part_command(Parts parts, const std::string& summary, bool asks_schedule
             if (parts.controller) add_webhook_options(o, *options);
             if (parts.agent) o.text("--node", options->node, "NAME", "Only VMs on this node");
             o.text("--listen", options->listen, "ENDPOINT", "unix:PATH to listen on (default: in the home)");
+            add_metrics_options(o, options->metrics);
             return [parts, options](Context& context) {
               Parts mine = parts;
               mine.scheduler = mine.scheduler && options->scheduler.empty();

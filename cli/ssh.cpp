@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <iostream>
 
 #include "cli/commands_host.hpp"
@@ -105,6 +106,24 @@ Result<int> become_ssh(const SshOptions& options, const std::string& config) {
   return Error{Code::not_found, std::string("ssh: ") + std::strerror(errno) + "; install openssh-client"};
 }
 
+// As this program was called, for ssh calls it from wherever it is itself.
+std::vector<std::string> way_through(Context& context, const Config& config, const std::string& vm) {
+  std::error_code ignored;
+  const GlobalOptions& given = context.globals();
+  std::vector<std::string> words = {own_path(), "--home", config.home};
+  const auto pass_on = [&words](const char* option, const std::string& value) {
+    if (!value.empty()) words.insert(words.end(), {option, value});
+  };
+  const auto whole = [&ignored](const std::string& path) { return path.empty() ? path : std::filesystem::absolute(path, ignored).string(); };
+  pass_on("--config", whole(given.config));
+  pass_on("--orchestrator", given.orchestrator);
+  pass_on("--kubeconfig", whole(given.kubeconfig));
+  pass_on("--context", given.kube_context);
+  pass_on("--namespace", given.kube_namespace);
+  words.insert(words.end(), {"ssh", "--through", vm});
+  return words;
+}
+
 Result<int> ssh(Context& context, const SshOptions& options) {
   if (auto fine = check_user(options.user); !fine) return fine.error();
   auto vm = find_vm(context, options.name);
@@ -114,8 +133,8 @@ Result<int> ssh(Context& context, const SshOptions& options) {
   }
   auto config = context.config();
   if (!config) return config.error();
-  const SshFolder folder((*config)->home, options.name);
-  const std::vector<std::string> through = {own_path(), "--home", (*config)->home, "ssh", "--through", options.name};
+  const SshFolder folder(ssh_folder_of(vm->object, (*config)->home, context.remote_control_plane()), options.name);
+  const std::vector<std::string> through = way_through(context, **config, options.name);
   if (options.print_config) {
     if (auto key = folder.own_key(); !key) return key.error();
     std::cout << folder.config_text(options.user, through);

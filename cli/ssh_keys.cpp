@@ -60,13 +60,16 @@ std::string quoted(const std::string& path) {
 
 }  // namespace
 
-SshFolder::SshFolder(const std::string& home, std::string vm) : vm_(std::move(vm)), folder_(home + "/vms/" + vm_ + "/ssh") {}
+SshFolder::SshFolder(std::string folder, std::string vm) : vm_(std::move(vm)), folder_(std::move(folder)) {}
 
 Status SshFolder::make() const {
   const bool plain = std::none_of(folder_.begin(), folder_.end(), [](char c) { return c == '"' || c == '\\' || c == '\n'; });
   if (!plain) return Error{Code::invalid_argument, folder_ + ": ssh cannot be told of a path with a quote, backslash or newline in it"};
-  if (mkdir(folder_.c_str(), 0700) == 0 || errno == EEXIST) return {};
-  return failed(folder_);
+  for (std::size_t slash = folder_.find('/', 1);; slash = folder_.find('/', slash + 1)) {
+    const std::string part = folder_.substr(0, slash);
+    if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) return failed(part);
+    if (slash == std::string::npos) return {};
+  }
 }
 
 Status SshFolder::write(const std::string& name, const std::string& text) const {
@@ -125,6 +128,10 @@ std::string SshFolder::config_text(const std::string& user, const std::vector<st
 
 Status SshFolder::configure(const std::string& user, const std::vector<std::string>& through) const {
   return write("config", config_text(user, through));
+}
+
+std::string ssh_folder_of(const Object& vm, const std::string& home, bool in_cluster) {
+  return in_cluster ? home + "/ssh/" + vm.uid : home + "/vms/" + vm.name + "/ssh";
 }
 
 bool is_host_key(const std::string& text) {

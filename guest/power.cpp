@@ -8,6 +8,7 @@
 
 #include "core/runtime/log.hpp"
 #include "guest/file_text.hpp"
+#include "guest/storage.hpp"
 
 namespace neonvm::guest {
 
@@ -23,6 +24,7 @@ Status ask_init_to_power_off() {
 
 Status end_machine(PowerEnd end) {
   ::sync();
+  freeze_storage();
   ::reboot(end == PowerEnd::off ? RB_POWER_OFF : RB_AUTOBOOT);
   return errno_error("power-off", errno);
 }

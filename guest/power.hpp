@@ -1,7 +1,7 @@
 // power: asks this guest's PID 1 to power off in order, whichever init it is; and what our own init does in the end.
 //
 // Called by guest/monitor and guest/init. Failure: a Result; a PID 1 that does not act within `patience` is passed over
-// and the kernel is told directly, after a sync: the host asked for power-off and will pull the plug otherwise.
+// and the kernel is told directly, with all file systems frozen: the host asked for power-off and will pull the plug otherwise.
 #pragma once
 
 #include <functional>

@@ -135,6 +135,24 @@ Result<std::string> host_key(const Server& server, const SshPlace& place) {
   return key;
 }
 
+// Beside those of others who may connect at this moment: whoever comes here may run anything in this guest anyhow. The oldest are
+// forgotten.
+Status authorize(const std::string& path, const std::string& line) {
+  constexpr std::size_t most = 64;
+  const auto before = read_text(path);
+  std::vector<std::string> lines;
+  std::string_view rest = before.ok() ? std::string_view(*before) : std::string_view();
+  while (!rest.empty()) {
+    const std::string each(next_line(rest));
+    if (!each.empty() && each != line) lines.push_back(each);
+  }
+  lines.push_back(line);
+  if (lines.size() > most) lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(most));
+  std::string all;
+  for (const std::string& each : lines) all += each + "\n";
+  return write_file(path, all, 0644);
+}
+
 // dropbear reads nothing but this file of the user's (root's, here).
 Status authorize_root(const SshPlace& place, const std::string& line) {
   const std::string folder = place.root + "/root/.ssh", path = folder + "/authorized_keys";
@@ -194,7 +212,7 @@ Result<std::string> prepare_ssh(const std::string& authorized, const SshPlace& p
   const Fd lock(::open((folder + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock.valid() || ::flock(lock.get(), LOCK_EX) != 0) return errno_error(folder + "/lock", errno);
   if (server->kind == Kind::openssh) {
-    if (const Status written = write_file(folder + "/authorized_keys", line + "\n", 0644); !written) return written.error();
+    if (const Status written = authorize(folder + "/authorized_keys", line); !written) return written.error();
     if (const Status written = write_file(folder + "/sshd_config", config_text(place), 0600); !written) return written.error();
   } else if (const Status written = authorize_root(place, line); !written) {
     return written.error();

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/daemon/vm_metrics.hpp"
+#include "core/daemon/watch_metrics.hpp"
 #include "core/runtime/log.hpp"
 #include "core/wire/model_json.hpp"
 #include "core/wire/placement_protocol.hpp"
@@ -30,14 +32,15 @@ wire::Explanation explanation_by_hand(const Object& vm, const VmSpec& spec, cons
   all.max = spec.max();
   all.asked = all.wish = spec.use();
   all.actual = {status.cpu.actual, status.memory.actual};
-  if (spec.scaling.enabled) {
-    all.policy = spec.scaling.policy;
+  if (spec.scaling.enabled) all.policy = spec.scaling.policy;
+  if (spec.scaling.enabled || !is_alive(status.phase)) {
     all.because.push_back({"not.running", std::string("is ") + to_string(status.phase) + (status.why.empty() ? "" : ": " + status.why)});
-  } else {
+  }
+  if (!spec.scaling.enabled) {
     all.because.push_back({"by.hand", "somebody asked for " + to_string(spec.use()) + "; it does not scale by itself"});
   }
-  for (const std::string& why : {status.cpu.why, status.memory.why})
-    if (!why.empty()) all.because.push_back({"short", why});
+  if (!status.cpu.why.empty()) all.because.push_back({"short", status.cpu.why});
+  if (!status.memory.why.empty() && status.memory.why != status.cpu.why) all.because.push_back({"short", status.memory.why});
   return all;
 }
 
@@ -45,17 +48,28 @@ Agent::Agent(runtime::Loop& loop, Orchestrator& orchestrator, World& world, Perm
              runtime::MetricsRegistry& metrics, OpenPolicy open_policy, AgentSettings settings)
     : loop_(loop),
       world_(world),
+      life_(static_cast<std::uint64_t>(loop.wall().time_since_epoch() / std::chrono::nanoseconds{1})),
       tools_{loop,    orchestrator, world, permits, metrics, std::move(open_policy), std::move(settings),
              [this](const std::string& vm) { decided(vm); },
              [this](const std::string& vm, std::optional<std::uint64_t> newer, std::function<void(std::string)> done) {
                explain_later(vm, newer, [done = std::move(done)](const std::optional<wire::Explanation>& all) {
                  if (all) done(wire::encode(*all));
                });
-             }} {}
+             },
+             nullptr,
+             [this] { return headroom_ ? AskId{life_, ++questions_} : AskId{}; }} {
+  if (tools_.settings.node.empty()) return;
+  headroom_ = std::make_unique<NodeHeadroom>(loop, permits, metrics, tools_.settings.node, life_);
+  tools_.headroom = headroom_.get();
+}
 
 Agent::~Agent() = default;
 
 void Agent::start() {
+  if (headroom_) headroom_->start();
+  AgentMetrics(tools_.metrics).prepare();
+  collected_ = tools_.metrics.at_scrape([this](std::vector<runtime::MetricSample>& out) { collect(out); });
+  watches_ = tell_watches(tools_.metrics, world_, MetricPart::agent);
   for (const auto& [name, object] : world_.all(Kind::virtual_machine)) changed({ChangeKind::added, object});
   subscriptions_.push_back(world_.listen(Kind::virtual_machine, [this](const Change& change) { changed(change); }));
 }
@@ -65,6 +79,8 @@ void Agent::changed(const Change& change) {
   const Object& object = change.object;
   const auto spec = wire::decode_vm_spec(object);
   const auto status = wire::decode_vm_status(object.status);
+  if (!spec && change.kind != ChangeKind::deleted)
+    runtime::log_warning("agent", "a VM cannot be read; it keeps its size until that is mended", {{"vm", object.name}, {"error", spec.error().message}});
   const bool wanted = change.kind != ChangeKind::deleted && !object.deleting && spec && status && scales(*spec, *status, tools_.settings.node);
   const auto scaler = scalers_.find(object.name);
   const bool same = scaler != scalers_.end() && uids_[object.name] == object.uid;
@@ -80,6 +96,22 @@ void Agent::changed(const Change& change) {
   runtime::log_info("agent", "a VM scales by itself from now on", {{"vm", object.name}, {"policy", spec->scaling.policy}});
 }
 
+void Agent::collect(std::vector<runtime::MetricSample>& out) const {
+  std::map<std::pair<std::string, std::string>, int> runners;
+  for (const char* endpoint : {"true", "false"})
+    for (const char* state : {"ok", "stuck"}) runners[{endpoint, state}] = 0;
+  for (const auto& [name, object] : world_.all(Kind::virtual_machine)) {
+    const auto spec = wire::decode_vm_spec(object);
+    const auto status = wire::decode_vm_status(object.status);
+    if (!spec || !status || status->node.empty() || (!tools_.settings.node.empty() && status->node != tools_.settings.node)) continue;
+    const auto scaler = scalers_.find(name);
+    const bool scales = scaler != scalers_.end();
+    if (scales) ++runners[{object.labels.count(endpoint_label) != 0 ? "true" : "false", scaler->second->stuck() ? "stuck" : "ok"}];
+    collect_vm(object, *spec, *status, scales ? scaler->second->unbounded() : std::nullopt, tools_.settings.scaling.compute_unit, out);
+  }
+  for (const auto& [labels, count] : runners) out.push_back({&families::up_runners, {labels.first, labels.second}, static_cast<double>(count)});
+}
+
 std::optional<wire::Explanation> Agent::explain(const std::string& vm) const {
   if (const auto scaler = scalers_.find(vm); scaler != scalers_.end()) return scaler->second->explain();
   const Object* object = world_.find(Kind::virtual_machine, vm);
@@ -87,6 +119,12 @@ std::optional<wire::Explanation> Agent::explain(const std::string& vm) const {
   const auto status = object == nullptr ? Result<VmStatus>(Error{Code::not_found, vm}) : wire::decode_vm_status(object->status);
   if (!spec || !status) return std::nullopt;
   return explanation_by_hand(*object, *spec, *status);
+}
+
+wire::AgentState Agent::state() const {
+  wire::AgentState state{tools_.settings.node, headroom_ ? headroom_->open() : Resources{}, {}};
+  for (const auto& [name, scaler] : scalers_) state.vms.push_back(scaler->explain());
+  return state;
 }
 
 void Agent::serve(runtime::HttpServer& server) {

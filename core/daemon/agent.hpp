@@ -13,6 +13,7 @@
 
 #include "core/daemon/vm_scaler.hpp"
 #include "core/runtime/http.hpp"
+#include "core/wire/state.hpp"
 
 namespace neonvm::daemon {
 
@@ -29,11 +30,15 @@ class Agent {
 
   // Works from now on; REQUIRES the world to watch virtual machines.
   void start();
+  // Before start(): who hears of sizes that are written, and of those that policies would like.
+  void on_scaling(std::function<void(const ScalingNews&)> listener) { tools_.scaling_news = std::move(listener); }
   // GET /v1/explain/VM[?newer=N]: with newer, answers when there is a decision after number N, or after 25 s.
   void serve(runtime::HttpServer& server);
 
   // Why the VM has its size; also of a VM that is sized by hand. None: no such VM.
   [[nodiscard]] std::optional<wire::Explanation> explain(const std::string& vm) const;
+  // Of those that scale here, for who looks for a fault.
+  [[nodiscard]] wire::AgentState state() const;
 
  private:
   using Explained = std::function<void(const std::optional<wire::Explanation>&)>;
@@ -44,18 +49,22 @@ class Agent {
   };
 
   void changed(const Change& change);
+  void collect(std::vector<runtime::MetricSample>& out) const;
   void decided(const std::string& vm);
   void asked(const runtime::HttpRequest& request, runtime::Responder respond);
   void explain_later(const std::string& vm, std::optional<std::uint64_t> newer, Explained done);
 
   runtime::Loop& loop_;
   World& world_;
+  std::unique_ptr<NodeHeadroom> headroom_;                     // none: for all nodes
+  std::uint64_t life_, questions_ = 0;
   AgentTools tools_;
   std::map<std::string, std::unique_ptr<VmScaler>> scalers_;   // by VM name
   std::map<std::string, std::string> uids_;
   std::vector<World::Subscription> subscriptions_;
   std::map<std::string, std::vector<std::shared_ptr<Waiting>>> waiting_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  std::shared_ptr<void> collected_, watches_;
 };
 
 }  // namespace neonvm::daemon

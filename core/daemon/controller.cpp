@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/daemon/metric_families.hpp"
 #include "core/runtime/log.hpp"
 #include "core/wire/model_json.hpp"
 
@@ -10,17 +11,19 @@ namespace neonvm::daemon {
 using runtime::WorkOutcome;
 
 Controller::Controller(runtime::Loop& loop, Orchestrator& orchestrator, World& world, PlacementOffice& places,
-                       PermitOffice& permits, runtime::MetricsRegistry& metrics, ControllerSettings settings)
+                       PermitOffice& permits, runtime::MetricsRegistry& metrics, AddressOffice* addresses, ControllerSettings settings)
     : loop_(loop),
       world_(world),
       places_(places),
       metrics_(metrics),
+      record_(metrics),
       tools_{loop,
              orchestrator,
              world,
              places,
              permits,
              metrics,
+             addresses,
              std::move(settings),
              [this](const std::string& vm) { look_at(vm); },
              [this](const std::string& uid) {
@@ -30,37 +33,46 @@ Controller::Controller(runtime::Loop& loop, Orchestrator& orchestrator, World& w
 
 Controller::~Controller() {
   places_.on_room(nullptr);
+  if (tools_.addresses != nullptr) tools_.addresses->on_room(nullptr);
   queue_.reset();
 }
 
 void Controller::start() {
   for (const Phase phase : {Phase::none, Phase::pending, Phase::running, Phase::scaling, Phase::pre_migrating, Phase::migrating,
                             Phase::succeeded, Phase::failed, Phase::stopped})
-    metrics_.gauge("neonvm_vms", "VMs by phase", {{"phase", to_string(phase)}}).set(0);
+    metrics_.gauge(families::vms, {to_string(phase)}).set(0);
+  collected_ = metrics_.at_scrape([this](std::vector<runtime::MetricSample>& out) {
+    out.push_back({&families::queue_length, {}, static_cast<double>(queue_->waiting())});
+    for (const auto& [outcome, count] : failing_.count(loop_.now()))
+      for (const bool retried : {true, false})
+        out.push_back({&families::up_failing, {"virtualmachine", outcome, retried ? "true" : "false"}, retried ? static_cast<double>(count) : 0.0});
+  });
   queue_ = std::make_unique<runtime::WorkQueue>(
       loop_, [this](const std::string& vm, std::function<void(WorkOutcome)> done) { work(vm, std::move(done)); });
   const auto follow = [this](Kind kind, void (Controller::*changed)(const Change&)) {
     for (const auto& [name, object] : world_.all(kind)) (this->*changed)({ChangeKind::added, object});
     subscriptions_.push_back(world_.listen(kind, [this, changed](const Change& change) {
-      change.kind == ChangeKind::synced ? world_synced() : (this->*changed)(change);
+      if (change.kind != ChangeKind::synced) (this->*changed)(change);
     }));
   };
   follow(Kind::runner, &Controller::runner_changed);
   follow(Kind::migration, &Controller::migration_changed);
   follow(Kind::virtual_machine, &Controller::vm_changed);
   subscriptions_.push_back(world_.listen(Kind::node, [this](const Change& change) {
-    if (change.kind == ChangeKind::synced) return world_synced();
-    if (change.kind == ChangeKind::changed) return;
+    if (change.kind == ChangeKind::synced || change.kind == ChangeKind::changed) return;
     // A node that came or went is what a VM may be waiting for, or degraded by.
     for (const auto& [name, keeper] : keepers_) look_at(name);
   }));
-  places_.on_room([this, weak = std::weak_ptr(alive_)] {
+  subscriptions_.push_back(world_.when_whole([this] { world_synced(); }));
+  const auto room = [this, weak = std::weak_ptr(alive_)] {
     if (weak.expired()) return;
     for (const auto& [name, keeper] : keepers_) {
       keeper->room_came();
       look_at(name);
     }
-  });
+  };
+  places_.on_room(room);
+  if (tools_.addresses != nullptr) tools_.addresses->on_room(room);
   world_synced();
 }
 
@@ -71,10 +83,12 @@ void Controller::vm_changed(const Change& change) {
   }
   look_at(change.object.name);
   const auto status = wire::decode_vm_status(change.object.status);
+  if (status) record_.vm_seen(change.object, *status, change.kind == ChangeKind::deleted, loop_.wall());
   count_vm(change.object.name, status && change.kind != ChangeKind::deleted ? std::optional(status->phase) : std::nullopt);
 }
 
 void Controller::migration_changed(const Change& change) {
+  record_.migration_seen(change.object, change.kind == ChangeKind::deleted);
   if (const auto spec = wire::decode_migration_spec(change.object.spec)) look_at(spec->vm);
 }
 
@@ -84,6 +98,7 @@ void Controller::runner_changed(const Change& change) {
     const auto known = runners_of_.find(object.owner_uid);
     if (known != runners_of_.end() && known->second.erase(object.name) != 0 && known->second.empty()) runners_of_.erase(known);
   } else {
+    record_.runner_seen(object);
     runners_of_[object.owner_uid].insert(object.name);
   }
   if (const auto spec = wire::decode_runner_spec(object.spec)) look_at(spec->vm);
@@ -91,7 +106,12 @@ void Controller::runner_changed(const Change& change) {
 
 void Controller::world_synced() {
   if (!world_.synced()) return;
-  for (const auto& [name, object] : world_.all(Kind::virtual_machine)) look_at(name);
+  std::set<std::string> owners;
+  for (const auto& [name, object] : world_.all(Kind::virtual_machine)) {
+    owners.insert(address_owner(object));
+    look_at(name);
+  }
+  if (tools_.addresses != nullptr) tools_.addresses->take_stock([owners = std::move(owners)](const std::string& owner) { return owners.count(owner) != 0; });
   for (const auto& [name, object] : world_.all(Kind::migration))
     if (const auto spec = wire::decode_migration_spec(object.spec)) look_at(spec->vm);
 }
@@ -110,9 +130,7 @@ void Controller::work(const std::string& vm, std::function<void(WorkOutcome)> do
   const Instant began = loop_.now();
   keeper(vm).pass([this, weak = std::weak_ptr(alive_), vm, began, done = std::move(done)](WorkOutcome outcome) {
     if (weak.expired()) return;
-    metrics_.histogram("neonvm_reconcile_duration_seconds", "Duration of one pass of the controller over a VM",
-                       {0.001, 0.005, 0.02, 0.1, 0.5, 2, 10}, {{"outcome", outcome.kind == WorkOutcome::Kind::retry ? "failure" : "success"}})
-        .observe(seconds(loop_.now() - began));
+    passed(vm, began, outcome);
     done(outcome);
     // Not here: the keeper is still under our feet.
     loop_.post([this, weak, vm] {
@@ -120,16 +138,27 @@ void Controller::work(const std::string& vm, std::function<void(WorkOutcome)> do
       const auto at = keepers_.find(vm);
       if (at == keepers_.end() || !at->second->idle()) return;
       keepers_.erase(at);
+      failing_.forget(vm);
       queue_->forget(vm);
     });
   });
+}
+
+void Controller::passed(const std::string& vm, Instant began, const WorkOutcome& outcome) {
+  const bool failed = outcome.kind == WorkOutcome::Kind::retry;
+  const char* name = failed ? "failure" : outcome.conflict ? "conflict" : "success";
+  failing_.passed(vm, failed ? FailingObjects::Outcome::failure : outcome.conflict ? FailingObjects::Outcome::conflict : FailingObjects::Outcome::success,
+                  loop_.now());
+  const double took = seconds(loop_.now() - began);
+  metrics_.histogram(families::reconcile_seconds, {failed ? "failure" : "success"}).observe(took);
+  metrics_.histogram(families::up_reconcile_seconds, {name}).observe(took);
 }
 
 void Controller::count_vm(const std::string& name, std::optional<Phase> phase) {
   const auto before = phases_.find(name);
   if (before != phases_.end() && before->second == phase) return;
   const auto count = [this](Phase of, int more) {
-    metrics_.gauge("neonvm_vms", "VMs by phase", {{"phase", to_string(of)}}).set(vms_in_[of] += more);
+    metrics_.gauge(families::vms, {to_string(of)}).set(vms_in_[of] += more);
   };
   if (before != phases_.end()) {
     count(before->second, -1);

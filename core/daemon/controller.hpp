@@ -17,6 +17,8 @@
 #include <string>
 #include <vector>
 
+#include "core/daemon/failing_objects.hpp"
+#include "core/daemon/life_record.hpp"
 #include "core/daemon/permit_office.hpp"
 #include "core/daemon/placement_office.hpp"
 #include "core/daemon/vm_keeper.hpp"
@@ -30,7 +32,7 @@ namespace neonvm::daemon {
 class Controller {
  public:
   Controller(runtime::Loop& loop, Orchestrator& orchestrator, World& world, PlacementOffice& places,
-             PermitOffice& permits, runtime::MetricsRegistry& metrics, ControllerSettings settings);
+             PermitOffice& permits, runtime::MetricsRegistry& metrics, AddressOffice* addresses, ControllerSettings settings);
   ~Controller();
   Controller(const Controller&) = delete;
   Controller& operator=(const Controller&) = delete;
@@ -47,19 +49,23 @@ class Controller {
   void work(const std::string& vm, std::function<void(runtime::WorkOutcome)> done);
   VmKeeper& keeper(const std::string& vm);
   void count_vm(const std::string& name, std::optional<Phase> phase);
+  void passed(const std::string& vm, Instant began, const runtime::WorkOutcome& outcome);
 
   runtime::Loop& loop_;
   World& world_;
   PlacementOffice& places_;
   runtime::MetricsRegistry& metrics_;
+  LifeRecord record_;
   ControllerTools tools_;
   std::map<std::string, std::set<std::string>> runners_of_;    // VM uid -> names
   std::map<std::string, std::unique_ptr<VmKeeper>> keepers_;   // by VM name
   std::map<std::string, Phase> phases_;                        // likewise
   std::map<Phase, int> vms_in_;
+  FailingObjects failing_;
   std::unique_ptr<runtime::WorkQueue> queue_;
   std::vector<World::Subscription> subscriptions_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  std::shared_ptr<void> collected_;
 };
 
 }  // namespace neonvm::daemon

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/daemon/metric_families.hpp"
 #include "core/runtime/log.hpp"
 #include "core/wire/model_json.hpp"
 
@@ -50,6 +51,7 @@ wire::ExtenderFilterResult ExtenderDoor::filter(const wire::ExtenderArgs& args) 
     result.failed[node] = why;
     if (lasting) result.unresolvable[node] = why;
   };
+  std::vector<std::string> full;
   for (const std::string& node : args.nodes) {
     if (booked != nullptr) {
       if (booked->node == node) result.nodes.push_back(node);
@@ -63,7 +65,9 @@ wire::ExtenderFilterResult ExtenderDoor::filter(const wire::ExtenderArgs& args) 
     const decide::Verdict verdict = decide::judge(ledger.totals(node), size);
     if (verdict.why.empty()) result.nodes.push_back(node);
     else fail(node, verdict.why, verdict.lasting);
+    if (!verdict.why.empty() && !verdict.lasting) full.push_back(node);
   }
+  if (result.nodes.empty() && !full.empty()) scheduler_.refused(*wanted, full);
   return result;
 }
 
@@ -107,7 +111,7 @@ void ExtenderDoor::bind(const wire::ExtenderBinding& binding, Bound done) {
   booking->node = binding.node;
   const bool is_new = scheduler_.ledger().find(booking->holder) == nullptr;
   if (auto booked = scheduler_.book(*booking); !booked) return answer_later(std::move(done), booked.error());
-  if (is_new)
+  if (is_new && !scheduler_.ignores(*booking))
     runtime::log_info("scheduler", "booked", {{"pod", booking->holder}, {"node", booking->node}, {"size", to_string(taken(*booking))}});
   loop_.off_loop(
       [&orchestrator = orchestrator_, holder = booking->holder, binding] {
@@ -122,8 +126,7 @@ void ExtenderDoor::bind(const wire::ExtenderBinding& binding, Bound done) {
 
 void ExtenderDoor::bound(const decide::Booking& booking, bool is_new, const Status& answer) {
   const std::string outcome = answer ? "success" : std::string("error: ") + to_string(answer.error().code);
-  metrics_.counter("autoscaling_plugin_k8s_ops_total", "Calls of the API server by outcome",
-                   {{"op", "Create"}, {"kind", "Binding"}, {"outcome", outcome}}).add();
+  metrics_.counter(families::up_k8s_ops, {"Create", "Binding", outcome}).add();
   if (answer) return;
   runtime::log_warning("scheduler", "a pod could not be bound", {{"pod", booking.holder}, {"node", booking.node}, {"error", answer.error().message}});
   // What may have been carried out keeps its place until the world says so, or for start_within; so does what was booked before.
@@ -131,12 +134,8 @@ void ExtenderDoor::bound(const decide::Booking& booking, bool is_new, const Stat
 }
 
 void ExtenderDoor::count(const char* method, const char* failure) {
-  const runtime::Labels labels{{"method", method}, {"desired_availability_zone", ""}, {"ignored_namespace", "false"}};
-  metrics_.counter("autoscaling_plugin_extension_calls_total", "Calls of the scheduler by a kube-scheduler", labels).add();
-  if (failure == nullptr) return;
-  runtime::Labels failed = labels;
-  failed["status"] = failure;
-  metrics_.counter("autoscaling_plugin_extension_call_fails_total", "Calls that failed, but for pods without room", failed).add();
+  metrics_.counter(families::up_extension_calls, {method, "", "false"}).add();
+  if (failure != nullptr) metrics_.counter(families::up_extension_fails, {method, "", "false", failure}).add();
 }
 
 void ExtenderDoor::route(runtime::HttpServer& server, const char* path, const char* method,

@@ -16,6 +16,7 @@
 
 #include <functional>
 
+#include "core/model/headroom.hpp"
 #include "core/model/result.hpp"
 #include "core/wire/permit_protocol.hpp"
 
@@ -27,6 +28,10 @@ class PermitOffice {
 
   virtual ~PermitOffice() = default;
   virtual void ask(const wire::PermitRequest& request, Answered done) = 0;
+  // For a node's agent: room that it may give to its VMs without asking, and an account of what it gave (decide/headroom). `done` as
+  // above. not_found: no such node (yet); conflict: not its newest request; unavailable: asked for the next time it is due.
+  using Lent = std::function<void(Result<HeadroomAnswer>)>;
+  virtual void lend(const HeadroomRequest& request, Lent done) = 0;
 };
 
 }  // namespace neonvm::daemon

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "core/daemon/metric_families.hpp"
 #include "core/daemon/runner_stopping.hpp"
 #include "core/runtime/log.hpp"
 
@@ -120,10 +121,8 @@ Runner::Runner(runtime::Loop& loop, Hypervisor& hypervisor, RunnerSettings setti
 void Runner::keep_clock() {
   GuestClock::Callbacks callbacks;
   callbacks.measured = [this](const decide::ClockOffset& offset) {
-    const runtime::Labels vm{{"vm", report_.vm}};
-    metrics_.gauge("neonvm_runner_guest_clock_offset_seconds", "Wall clock of the guest less the host's, when it was looked at last", vm)
-        .set(-seconds(offset.behind));
-    metrics_.gauge("neonvm_runner_guest_clock_error_seconds", "How much may be wrong with that offset", vm).set(seconds(offset.error));
+    metrics_.gauge(families::runner_clock_offset, {report_.vm}).set(-seconds(offset.behind));
+    metrics_.gauge(families::runner_clock_error, {report_.vm}).set(seconds(offset.error));
   };
   callbacks.corrected = [this](const std::string& what, bool warning) {
     report_.clock_news = what + " at " + in_words(loop_.wall());
@@ -200,6 +199,7 @@ void Runner::learned(const MachineState& state, bool attached, const std::option
     migration_moved(*copy);
   }
   if (stopping_) press_harder();
+  if (settings_.cpu_quota) set_quota();
   drive();
 }
 
@@ -241,6 +241,7 @@ void Runner::end(bool success, const std::string& reason, bool vm_ended) {
   report_.exit_reason = reason;
   report_.phase = MachinePhase::gone;
   ++report_.sequence;
+  if (vm_ended) drop_quota();
   if (audience_) audience_->report(report_);
   log_info("runner", "the VM ended", {{"vm", report_.vm}, {"reason", reason}});
   RunnerStatus status;
@@ -273,7 +274,7 @@ void Runner::guest_came(const wire::Hello& hello) {
   // A runner that took hold of a VM does not know what was asked of its predecessor: what the guest has, was.
   if (!size_known_ && hello.cpus_online > 0) facts_.asked.cpu = MilliCpu{hello.cpus_online * 1000};
   size_known_ = true;
-  facts_.guest_connected = true;
+  facts_.guest_connected = guest_ever_came_ = true;
   // Until it says more: what the plan wants may not be there yet, and its check has not been heard.
   const auto tells = [&hello](const char* what) {
     return std::find(hello.features.begin(), hello.features.end(), what) != hello.features.end();
@@ -302,6 +303,7 @@ void Runner::guest_went(const std::string& why) {
   memory_plan_.reset();
   clock_->stop();
   facts_.memory_most.reset();
+  facts_.memory_least.reset();
   files_->guest_went();
   log_warning("runner", "the guest does not answer any more", {{"vm", report_.vm}, {"why", why}});
   if (audience_) audience_->guest_gone();

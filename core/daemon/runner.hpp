@@ -14,6 +14,7 @@
 #include <set>
 #include <string>
 
+#include "core/daemon/cpu_quota.hpp"
 #include "core/daemon/guest_clock.hpp"
 #include "core/daemon/files_push.hpp"
 #include "core/daemon/guest_link.hpp"
@@ -37,6 +38,7 @@ struct RunnerSettings {
   Duration guest_limit = std::chrono::seconds(5);
   Duration memory_quiet = std::chrono::seconds(2);   // nothing moved for so long: the wish has settled
   Duration default_grace = std::chrono::seconds(10);
+  bool cpu_quota = false;            // limit QEMU to the VM's size, where there is a cgroup for it
 };
 
 class Runner {
@@ -102,6 +104,11 @@ class Runner {
   void make_room();
   [[nodiscard]] bool migrating() const;
 
+  // runner_quota.cpp
+  void keep_quota();
+  void set_quota();
+  void drop_quota();
+
   // runner_swap.cpp
   void want_swap(const wire::Swap& order, const Answer& answer);
   void order_swap();
@@ -156,6 +163,11 @@ class Runner {
   Instant next_drop_{};                    // of the guest's slab
   bool slab_dropped_ = false;              // the next sample says what was left of it
   Bytes slab_kept_{};
+
+  std::shared_ptr<CpuQuota> quota_;        // set once the machine is known
+  MilliCpu quota_wanted_, quota_set_;
+  bool quota_open_ = false;                // files of it are being written
+  bool guest_ever_came_ = false;
 
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::unique_ptr<Stopping> stopping_;

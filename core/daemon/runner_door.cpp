@@ -1,5 +1,6 @@
 #include "core/daemon/runner_door.hpp"
 
+#include "core/daemon/metric_families.hpp"
 #include "core/daemon/runner_session.hpp"
 #include "core/runtime/log.hpp"
 
@@ -67,15 +68,11 @@ void RunnerDoor::push(const wire::RunnerBody& body, bool samples_only) {
 
 void RunnerDoor::report(const wire::RunnerReport& report) {
   push(report, false);
-  const runtime::Labels vm{{"vm", report.vm}};
-  metrics_.gauge("neonvm_runner_cpus_asked", "CPUs that the VM was asked to have", vm).set(report.cpu.asked.cpus());
-  metrics_.gauge("neonvm_runner_cpus_actual", "CPUs that the VM has", vm).set(report.cpu.actual.cpus());
-  metrics_.gauge("neonvm_runner_memory_asked_bytes", "Memory that the VM was asked to have", vm)
-      .set(static_cast<double>(report.memory.asked.value));
-  metrics_.gauge("neonvm_runner_memory_actual_bytes", "Memory that the VM has", vm)
-      .set(static_cast<double>(report.memory.actual.value));
-  metrics_.gauge("neonvm_runner_guest_connected", "1 if the monitor in the guest answers", vm)
-      .set(report.guest_connected ? 1 : 0);
+  metrics_.gauge(families::runner_cpus_asked, {report.vm}).set(report.cpu.asked.cpus());
+  metrics_.gauge(families::runner_cpus_actual, {report.vm}).set(report.cpu.actual.cpus());
+  metrics_.gauge(families::runner_memory_asked, {report.vm}).set(static_cast<double>(report.memory.asked.value));
+  metrics_.gauge(families::runner_memory_actual, {report.vm}).set(static_cast<double>(report.memory.actual.value));
+  metrics_.gauge(families::runner_guest_connected, {report.vm}).set(report.guest_connected ? 1 : 0);
 }
 
 void RunnerDoor::sample(const wire::SamplePush& sample) {
@@ -85,29 +82,24 @@ void RunnerDoor::sample(const wire::SamplePush& sample) {
 
 void RunnerDoor::tell_memory(const MemoryPlan& plan) {
   const std::string& vm = runner_.report().vm;
-  const auto set = [&](const char* name, const char* help, Bytes value) {
-    metrics_.gauge(name, help, {{"vm", vm}}).set(static_cast<double>(value.value));
+  const auto set = [&](const runtime::MetricFamily& family, Bytes value) {
+    metrics_.gauge(family, {vm}).set(static_cast<double>(value.value));
   };
-  set("neonvm_runner_memory_reclaimable_bytes", "Memory that the guest would give back now", plan.reclaimable);
-  set("neonvm_runner_memory_floor_bytes", "Smallest size that the guest would agree to now", plan.floor);
-  set("neonvm_runner_memory_most_bytes", "Largest size that the guest's kernel can describe and map now", plan.most);
-  set("neonvm_runner_memory_in_kernel_zone_bytes", "Plugged memory that the kernel may use itself, and may never give back",
-      plan.in_kernel_zone);
-  const auto zone = [&](const char* name, const char* help, const char* which, Bytes value) {
-    metrics_.gauge(name, help, {{"vm", vm}, {"zone", which}}).set(static_cast<double>(value.value));
+  set(families::runner_reclaimable, plan.reclaimable);
+  set(families::runner_floor, plan.floor);
+  set(families::runner_most, plan.most);
+  set(families::runner_in_kernel_zone, plan.in_kernel_zone);
+  const auto zone = [&](const runtime::MetricFamily& family, const char* which, Bytes value) {
+    metrics_.gauge(family, {vm, which}).set(static_cast<double>(value.value));
   };
-  constexpr const char* size_help = "Memory of the guest by the kernel's zones";
-  constexpr const char* room_help = "Memory that is free, or would be when it is asked for";
-  zone("neonvm_runner_zone_size_bytes", size_help, "kernel", plan.kernel_size);
-  zone("neonvm_runner_zone_size_bytes", size_help, "movable", plan.movable_size);
-  zone("neonvm_runner_zone_room_bytes", room_help, "kernel", plan.kernel_room);
-  zone("neonvm_runner_zone_room_bytes", room_help, "movable", plan.movable_free);
+  zone(families::runner_zone_size, "kernel", plan.kernel_size);
+  zone(families::runner_zone_size, "movable", plan.movable_size);
+  zone(families::runner_zone_room, "kernel", plan.kernel_room);
+  zone(families::runner_zone_room, "movable", plan.movable_free);
   for (const Holder holder : all_holders) {
     Bytes amount;
     for (const Held& held : plan.held) amount = held.holder == holder ? held.amount : amount;
-    metrics_.gauge("neonvm_runner_memory_held_bytes", "Memory of the guest that cannot be dropped, by what holds it",
-                   {{"vm", vm}, {"holder", label_of(holder)}})
-        .set(static_cast<double>(amount.value));
+    metrics_.gauge(families::runner_held, {vm, label_of(holder)}).set(static_cast<double>(amount.value));
   }
 }
 

@@ -33,9 +33,11 @@ std::uint64_t wish_of(const ResizeOrder& order) {
 }
 
 // Only a limit that is in the way counts: what the guest could still take beyond its wish is nobody's news.
-void limit_growth(decide::ResizeFacts& facts, const std::optional<MemoryPlan>& plan) {
+void limit(decide::ResizeFacts& facts, const std::optional<MemoryPlan>& plan) {
   facts.memory_most.reset();
   facts.memory_most_why.clear();
+  facts.memory_least.reset();
+  if (plan && plan->least > facts.asked.memory) facts.memory_least = plan->least;
   if (!plan || plan->most >= facts.asked.memory) return;
   facts.memory_most = plan->most;
   facts.memory_most_why = plan->most_why;
@@ -68,7 +70,7 @@ void Runner::resize(const wire::Resize& order, const Answer& answer) {
   }
   facts_.asked = order.size;
   // Not with the next sample: a guest in which slab has what page structs need is dead by then.
-  limit_growth(facts_, memory_plan_);
+  limit(facts_, memory_plan_);
   make_room();
   drive();
 }
@@ -83,6 +85,7 @@ void Runner::drive() {
   resize_timer_.cancel();
   if (plan.look_again) resize_timer_ = loop_.at(*plan.look_again, [this] { drive(); });
   for (const ResizeOrder& order : plan.orders) do_order(order);
+  keep_quota();
   changed();
 }
 
@@ -216,7 +219,8 @@ void Runner::plan_memory(const GuestSample& sample) {
     slab_dropped_ = false;
   }
   const std::optional<Bytes> before = facts_.memory_most;
-  limit_growth(facts_, memory_plan_);
+  const std::optional<Bytes> least_before = facts_.memory_least;
+  limit(facts_, memory_plan_);
   make_room();
   const bool stuck = facts_.plugged > facts_.plugged_wish;
   const bool tell = memory_plan_ && stuck && (facts_.memory_held.empty() || loop_.now() >= held_told_ + held_again);
@@ -225,7 +229,7 @@ void Runner::plan_memory(const GuestSample& sample) {
     facts_.memory_held = decide::in_words(memory_plan_->held);
     held_told_ = loop_.now();
   }
-  if (!tell && before == facts_.memory_most) return;
+  if (!tell && before == facts_.memory_most && least_before == facts_.memory_least) return;
   if (facts_.memory_most && !before) {
     log_warning("runner", "growth is limited", {{"vm", report_.vm}, {"to", to_string(*facts_.memory_most)}, {"why", facts_.memory_most_why}});
   }

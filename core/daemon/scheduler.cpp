@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/daemon/metric_families.hpp"
 #include "core/model/pod_layout.hpp"
 #include "core/runtime/log.hpp"
 #include "core/wire/model_json.hpp"
+#include "core/wire/overcommit.hpp"
 
 namespace neonvm::daemon {
 namespace {
@@ -28,7 +30,13 @@ bool usable(const Resources& r) { return r.cpu.value != 0 && r.memory.value != 0
 
 Scheduler::Scheduler(runtime::Loop& loop, Orchestrator& orchestrator, World& world, runtime::MetricsRegistry& metrics,
                      SchedulerSettings settings)
-    : loop_(loop), orchestrator_(orchestrator), world_(world), metrics_(metrics), settings_(settings), not_ready_(rebuilding), view_(settings.vmm_counts) {}
+    : loop_(loop), orchestrator_(orchestrator), world_(world), metrics_(metrics), settings_(settings), not_ready_(rebuilding),
+      ledger_(settings.leases, settings.epoch), view_(settings.vmm_counts) {
+  collected_ = metrics_.at_scrape([this](std::vector<runtime::MetricSample>& out) {
+    out.push_back({&families::scheduler_ready, {}, ready_ ? 1.0 : 0.0});
+    for (const auto& [node, why] : pinned_) out.push_back({&families::node_pinned, {node}, 1});
+  });
+}
 
 // Upstream's agents name a pod and its namespace apart; where names are qualified a runner has both in one.
 const decide::Ledger::Entry* Scheduler::booked(const wire::PermitRequest& request) const {
@@ -47,7 +55,7 @@ Result<wire::PermitResponse> Scheduler::permit(const wire::PermitRequest& reques
   if (booking == nullptr) return Error{Code::not_found, "runner not found: " + request.runner};
   if (booking->vm.starts_with(no_vm)) return Error{Code::invalid_argument, "pod is not associated with a VM: " + booking->holder};
   const std::string vm = booking->vm;
-  const auto grant = ledger_.ask(*booking, request.wanted, request.compute_unit, request.last_permit, loop_.now());
+  const auto grant = ledger_.ask(*booking, request.wanted, request.compute_unit, request.last_permit, loop_.now(), request.asked);
   if (!grant.why.empty())
     runtime::log_info("scheduler", "less than asked", {{"runner", request.runner}, {"asked", to_string(request.wanted)},
                                                        {"permit", to_string(grant.permit)}, {"why", grant.why}});
@@ -58,12 +66,27 @@ Result<wire::PermitResponse> Scheduler::permit(const wire::PermitRequest& reques
 
 void Scheduler::ask(const wire::PermitRequest& request, Answered done) {
   auto answer = permit(request);
-  metrics_.counter("autoscaling_plugin_resource_requests_total", "Permit requests by HTTP status",
-                   {{"code", http_code(answer)}}).add();
+  metrics_.counter(families::up_permit_requests, {http_code(answer)}).add();
   const decide::Booking* booking = booked(request);
-  metrics_.counter("autoscaling_plugin_resource_requests_results_total", "Permit requests by HTTP status and node",
-                   {{"code", http_code(answer)}, {"node", booking != nullptr ? booking->node : "<none>"}}).add();
+  metrics_.counter(families::up_permit_results, {http_code(answer), booking != nullptr ? booking->node : "<none>"}).add();
   loop_.post([weak = std::weak_ptr(alive_), done = std::move(done), answer = std::move(answer)]() mutable {
+    if (!weak.expired()) done(std::move(answer));
+  });
+}
+
+Result<HeadroomAnswer> Scheduler::lease(HeadroomRequest request) {
+  if (!ready_) return Error{Code::unavailable, not_ready_};
+  // Where names are qualified, and the agent looks at one namespace.
+  for (HeldLease& held : request.held)
+    for (HeadroomSpend& spend : held.spent)
+      if (ledger_.find(spend.holder) == nullptr && spend.holder.find('/') == std::string::npos) spend.holder.insert(0, "default/");
+  auto answer = ledger_.headroom_asked(request, loop_.now());
+  if (answer) something_changed();
+  return answer;
+}
+
+void Scheduler::lend(const HeadroomRequest& request, Lent done) {
+  loop_.post([weak = std::weak_ptr(alive_), done = std::move(done), answer = lease(request)]() mutable {
     if (!weak.expired()) done(std::move(answer));
   });
 }
@@ -75,6 +98,8 @@ Result<decide::Booking> Scheduler::wanted_booking(const PlacementAsk& ask, bool 
   wanted.holder = ask.runner;
   wanted.vm = ask.vm.uid;
   wanted.granted = spec->use();
+  // One that cannot be read counts as none; the view has said so.
+  if (const auto overcommit = wire::decode_overcommit(ask.vm.spec)) wanted.overcommit = *overcommit;
   if (settings_.vmm_counts) wanted.overhead.memory = pod::vmm_memory(spec->memory.max);
   // A target needs what its source holds, which may be more, or less, than what is asked.
   if (target) {
@@ -144,6 +169,7 @@ void Scheduler::settle() {
   settled_ = loop_.now();
   drop_unseen();
   look_at_changed_nodes();
+  tell_news();
   plan_moves();
 }
 
@@ -157,6 +183,7 @@ void Scheduler::look_at_changed_nodes() {
     Resources& before = free_before_[name];
     more = more || exceeds_somewhere(free, before);
     before = free;
+    if (settings_.show_room) news_.room_is(name, free, totals.capacity, loop_.now());
     show_books(name, totals);
   }
   if (more && std::exchange(somebody_waits_, false) && on_room_) on_room_();
@@ -167,10 +194,8 @@ void Scheduler::show_books(const std::string& node, const decide::NodeTotals& t)
                                                       {"Committed", t.reserved}, {"Migrating", t.leaving},
                                                       {"Watermark", t.watermark}};
   for (const auto& [field, r] : fields) {
-    metrics_.gauge("autoscaling_plugin_node_cpu_resources_current", "CPU of a node in the scheduler's books",
-                   {{"node", node}, {"field", field}}).set(r.cpu.cpus());
-    metrics_.gauge("autoscaling_plugin_node_mem_resources_current", "Memory of a node in the scheduler's books",
-                   {{"node", node}, {"field", field}}).set(static_cast<double>(r.memory.value));
+    metrics_.gauge(families::up_node_cpu, {node, field}).set(r.cpu.cpus());
+    metrics_.gauge(families::up_node_memory, {node, field}).set(static_cast<double>(r.memory.value));
   }
 }
 

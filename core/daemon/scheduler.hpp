@@ -3,7 +3,7 @@
 // Composed by `neonvm serve` and `neonvm scheduler`; asked by agent and controller through PermitOffice and
 // PlacementOffice, in the same process directly, else through scheduler_door.hpp and scheduler_client.hpp. Threads: loop thread only. Lifetime:
 // the world, the orchestrator and the loop outlive it; answers that are due when it dies are not given.
-// Reads VirtualMachines, migrations, nodes, runners and, where nodes are shared, neighbours; writes migrations and events. Holds nothing that matters in
+// Reads VirtualMachines, migrations, nodes, runners and, where nodes are shared, neighbours; writes migrations, events, and on nodes what is free. Holds nothing that matters in
 // itself: after a crash the books are rebuilt from the world, and nothing grows on a node before every VM there has
 // restated its permit, or `confirm_within` is over.
 // Failure: `unavailable` until the world is known whole.
@@ -22,9 +22,11 @@
 #include "core/daemon/world.hpp"
 #include "core/decide/ledger.hpp"
 #include "core/decide/placement.hpp"
+#include "core/decide/room_news.hpp"
 #include "core/runtime/loop.hpp"
 #include "core/runtime/metrics_registry.hpp"
 #include "core/wire/pod.hpp"
+#include "core/wire/state.hpp"
 
 namespace neonvm::daemon {
 
@@ -35,6 +37,10 @@ struct SchedulerSettings {
   Duration confirm_within = std::chrono::seconds(35);   // longer than a permit and a write under way may be old
   Duration start_within = std::chrono::minutes(2);      // a place is kept so long for a runner that nobody sees
   bool vmm_counts = false;                              // see SchedulerView
+  std::set<std::string> ignored_namespaces;             // their pods take nothing: they make room when asked (overprovisioning)
+  decide::LeaseTerms leases;                            // of what is lent to the nodes' agents; share 0: nothing
+  std::uint64_t epoch = 1;                              // of these books: another one for each process, not 0
+  bool show_room = false;                               // on nodes, for those who read them (decide/room_news)
   Duration settle{};                                    // what follows from changes is done so often at most: looking at all VMs takes longer than a permit
 };
 
@@ -47,6 +53,7 @@ class Scheduler final : public PermitOffice, public PlacementOffice {
   void start();
 
   void ask(const wire::PermitRequest& request, Answered done) override;
+  void lend(const HeadroomRequest& request, Lent done) override;
   void place(const PlacementAsk& ask, Placed done) override;
   void reserve_target(const PlacementAsk& ask, Placed done) override;
   void release(const std::string& runner) override;
@@ -55,12 +62,17 @@ class Scheduler final : public PermitOffice, public PlacementOffice {
   // The same answers at once, for tests and for doors that are on the loop already.
   Result<wire::PermitResponse> permit(const wire::PermitRequest& request);
   Result<std::string> choose(const PlacementAsk& ask, bool target);
+  Result<HeadroomAnswer> lease(HeadroomRequest request);
 
   // For a kube-scheduler's pods (extender_door.hpp). What the pod would book, without a node.
   [[nodiscard]] Result<decide::Booking> booking_for(const wire::Pod& pod) const;
-  // Books it, for as long as a place is kept. Idempotent; out_of_capacity, already_exists: elsewhere; unavailable:
+  // Whether a pod, "NAMESPACE/NAME", is nobody's who is counted. VMs always are.
+  [[nodiscard]] bool ignores(const decide::Booking& booking) const;
+  // Books it, for as long as a place is kept; one that is ignored passes. Idempotent; out_of_capacity, already_exists: elsewhere; unavailable:
   // not yet, another one had its name.
   Status book(const decide::Booking& booking);
+  // A pod found no room on these nodes: it is to be told when it would.
+  void refused(const decide::Booking& wanted, const std::vector<std::string>& nodes);
 
   [[nodiscard]] bool ready() const { return ready_; }
   // Empty: ready.
@@ -70,6 +82,8 @@ class Scheduler final : public PermitOffice, public PlacementOffice {
   [[nodiscard]] const SchedulerSettings& settings() const { return settings_; }
   [[nodiscard]] const SchedulerView& view() const { return view_; }
   [[nodiscard]] const decide::Ledger& ledger() const { return ledger_; }
+  // For who looks for a fault.
+  [[nodiscard]] wire::SchedulerState state() const;
   // Why nodes stay above their watermark, by node.
   [[nodiscard]] const std::map<std::string, std::string>& pinned() const { return pinned_; }
 
@@ -88,6 +102,8 @@ class Scheduler final : public PermitOffice, public PlacementOffice {
   void settle();
   void look_at_changed_nodes();
   void show_books(const std::string& node, const decide::NodeTotals& totals);
+  void tell_news();
+  void news_told(const decide::RoomNote& note, const Status& answer);
 
   Result<decide::Booking> wanted_booking(const PlacementAsk& ask, bool target) const;
   void answer_later(Placed done, Result<std::string> answer);
@@ -99,6 +115,7 @@ class Scheduler final : public PermitOffice, public PlacementOffice {
   void move(const decide::Move& move);
   void moved(const decide::Move& move, const Result<Object>& created);
   void forget_old_migrations();
+  void count_write(const char* op, const std::optional<Error>& failed);
 
   runtime::Loop& loop_;
   Orchestrator& orchestrator_;
@@ -122,11 +139,16 @@ class Scheduler final : public PermitOffice, public PlacementOffice {
   Instant settled_{};
   runtime::Timer settle_timer_;
 
+  decide::RoomNews news_;
+  bool news_fail_ = false;
+  runtime::Timer news_timer_;
+
   std::map<std::string, std::string> pinned_;
   std::map<std::string, decide::Move> ordering_;       // migrations being written, by VM name
   std::map<std::string, Instant> moved_at_;            // by VM name
   std::set<std::string> removing_;
   runtime::Timer moves_timer_;
+  std::shared_ptr<void> collected_, watches_;
 };
 
 }  // namespace neonvm::daemon

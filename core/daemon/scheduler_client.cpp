@@ -5,6 +5,7 @@
 
 #include "core/runtime/http_connections.hpp"
 #include "core/runtime/log.hpp"
+#include "core/wire/headroom_protocol.hpp"
 #include "core/wire/placement_protocol.hpp"
 
 namespace neonvm::daemon {
@@ -81,6 +82,12 @@ Result<wire::PermitResponse> read_permit(const Result<HttpResponse>& answer) {
   return Error{code_of(answer->status), answer->body};
 }
 
+Result<HeadroomAnswer> read_lease(const Result<HttpResponse>& answer) {
+  if (!answer) return answer.error();
+  if (answer->status == 200) return wire::decode_headroom_answer(answer->body);
+  return wire::decode_error(answer->body);
+}
+
 Result<std::string> read_place(const Result<HttpResponse>& answer) {
   if (!answer) return answer.error();
   if (answer->status == 200) return wire::decode_placed(answer->body);
@@ -108,6 +115,14 @@ void SchedulerClient::ask(const wire::PermitRequest& request, Answered done) {
   loop_.off_loop(
       [line = line_, body = wire::encode(apart(request)), timeout = settings_.timeout] { return read_permit(line->post("/", body, timeout)); },
       [weak = std::weak_ptr(alive_), done = std::move(done)](Result<wire::PermitResponse> answer) {
+        if (!weak.expired()) done(std::move(answer));
+      });
+}
+
+void SchedulerClient::lend(const HeadroomRequest& request, Lent done) {
+  loop_.off_loop(
+      [line = line_, body = wire::encode(request), timeout = settings_.timeout] { return read_lease(line->post("/v1/headroom", body, timeout)); },
+      [weak = std::weak_ptr(alive_), done = std::move(done)](Result<HeadroomAnswer> answer) {
         if (!weak.expired()) done(std::move(answer));
       });
 }

@@ -37,6 +37,7 @@ class SchedulerClient final : public PermitOffice, public PlacementOffice {
   SchedulerClient(runtime::Loop& loop, runtime::Endpoint scheduler, SchedulerClientSettings settings = {});
 
   void ask(const wire::PermitRequest& request, Answered done) override;
+  void lend(const HeadroomRequest& request, Lent done) override;
   void place(const PlacementAsk& ask, Placed done) override;
   void reserve_target(const PlacementAsk& ask, Placed done) override;
   void release(const std::string& runner) override;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/wire/headroom_protocol.hpp"
 #include "core/wire/placement_protocol.hpp"
 
 namespace neonvm::daemon {
@@ -28,6 +29,7 @@ int place_status(Code code) {
     case Code::invalid_argument: return 400;
     case Code::not_found: return 404;
     case Code::out_of_capacity:
+    case Code::conflict:
     case Code::refused: return 409;
     case Code::unavailable: return 503;
     default: return 500;
@@ -59,7 +61,19 @@ void place(PlacementOffice& office, Ask ask, const HttpRequest& request, Respond
   });
 }
 
+void lend(PermitOffice& office, const HttpRequest& request, Responder respond) {
+  const auto decoded = wire::decode_headroom_request(request.body);
+  if (!decoded) return respond(refusal(decoded.error()));
+  office.lend(*decoded, [respond = kept(std::move(respond))](const Result<HeadroomAnswer>& answer) {
+    (*respond)(answer ? json(200, wire::encode(*answer)) : refusal(answer.error()));
+  });
+}
+
 }  // namespace
+
+void serve_headroom(runtime::HttpServer& server, PermitOffice& office) {
+  server.route("POST", "/v1/headroom", [&office](const HttpRequest& request, Responder respond) { lend(office, request, std::move(respond)); });
+}
 
 void serve_permits(runtime::HttpServer& server, PermitOffice& office) {
   server.route("", "/", [&office](const HttpRequest& request, Responder respond) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/daemon/scheduler.hpp"
+#include "core/daemon/metric_families.hpp"
 #include "core/runtime/log.hpp"
 #include "core/wire/model_json.hpp"
 
@@ -113,7 +114,13 @@ void Scheduler::move(const decide::Move& chosen) {
       });
 }
 
+void Scheduler::count_write(const char* op, const std::optional<Error>& failed) {
+  const std::string outcome = failed ? std::string("error: ") + to_string(failed->code) : "success";
+  metrics_.counter(families::up_k8s_ops, {op, to_string(Kind::migration), outcome}).add();
+}
+
 void Scheduler::moved(const decide::Move& move, const Result<Object>& created) {
+  count_write("Create", created ? std::nullopt : std::optional(created.error()));
   ordering_.erase(move.vm);
   const bool there = created || created.error().code == Code::already_exists;
   moved_at_[move.vm] = there ? loop_.now() : loop_.now() - settings_.moves.rest + retry_failed_order;
@@ -130,7 +137,9 @@ void Scheduler::forget_old_migrations() {
     loop_.off_loop(
         [&orchestrator = orchestrator_, name = name] { return orchestrator.remove(Kind::migration, name, call_deadline()); },
         [this, weak = std::weak_ptr(alive_), name = name](const Status& removed) {
-          if (!weak.expired() && !removed) removing_.erase(name);
+          if (weak.expired()) return;
+          count_write("Delete", removed ? std::nullopt : std::optional(removed.error()));
+          if (!removed) removing_.erase(name);
         });
   }
 }

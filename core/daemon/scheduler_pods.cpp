@@ -31,6 +31,7 @@ Result<decide::Booking> Scheduler::booking_for(const wire::Pod& pod) const {
   booking.vm = spec->vm_uid;
   const SeenVm* vm = view_.vm(spec->vm_uid);
   booking.granted = vm != nullptr ? vm->spec.use() : first_size(*machine);
+  if (vm != nullptr) booking.overcommit = vm->overcommit;
   if (settings_.vmm_counts) booking.overhead.memory = pod::vmm_memory(machine->base_memory + machine->pluggable_memory);
   if (spec->role != RunnerRole::target) return booking;
   // A target needs what its source holds.
@@ -39,13 +40,23 @@ Result<decide::Booking> Scheduler::booking_for(const wire::Pod& pod) const {
   return booking;
 }
 
+bool Scheduler::ignores(const decide::Booking& booking) const {
+  return booking.vm.starts_with(no_vm) && settings_.ignored_namespaces.count(booking.holder.substr(0, booking.holder.find('/'))) != 0;
+}
+
 Status Scheduler::book(const decide::Booking& booking) {
   if (!ready_) return Error{Code::unavailable, not_ready_};
+  if (ignores(booking)) return {};
   (void)ledger_.time_passed(loop_.now());
   const decide::Booking* before = ledger_.find(booking.holder);
   if (before != nullptr && before->vm != booking.vm)
     return Error{Code::unavailable, "an earlier pod of the name " + booking.holder + " is still in the books"};
-  if (auto booked = ledger_.reserve(booking); !booked) return booked;
+  if (auto booked = ledger_.reserve(booking); !booked) {
+    // Somebody was quicker; who asked had been told that there is room.
+    if (booked.error().code == Code::out_of_capacity) refused(booking, {booking.node});
+    return booked;
+  }
+  news_.placed(booking.holder);
   const SeenRunner* seen = view_.runner(booking.holder);
   const bool is_there = view_.has_neighbour(booking.holder) || (seen != nullptr && !seen->spec.node.empty());
   if (!is_there) unseen_until_[booking.holder] = loop_.now() + settings_.start_within;

@@ -6,6 +6,7 @@
 #include "core/model/pod_layout.hpp"
 #include "core/runtime/log.hpp"
 #include "core/wire/model_json.hpp"
+#include "core/wire/overcommit.hpp"
 
 namespace neonvm::daemon {
 namespace {
@@ -29,6 +30,16 @@ Resources most_of(const RunnerSpec& runner) {
   return {MilliCpu{machine->max_cpus * 1000}, machine->base_memory + machine->pluggable_memory};
 }
 
+// How large a VM is stands in its spec. What somebody wrote beside it, however wrong, is no reason to count it as large as it could ever be.
+std::optional<VmSpec> size_at_least(const Object& object) {
+  auto spec = readable(object, wire::decode_vm_spec(object));
+  if (spec || object.annotations.empty()) return spec;
+  Object bare = object;
+  bare.annotations.clear();
+  if (auto read = wire::decode_vm_spec(bare)) return std::move(*read);
+  return std::nullopt;
+}
+
 }  // namespace
 
 bool SeenMigration::over() const {
@@ -37,10 +48,11 @@ bool SeenMigration::over() const {
 }
 
 std::string SchedulerView::vm_changed(const Object& object, bool gone) {
-  const auto spec = gone ? std::nullopt : readable(object, wire::decode_vm_spec(object));
+  const auto spec = gone ? std::nullopt : size_at_least(object);
   const auto status = spec ? readable(object, wire::decode_vm_status(object.status)) : std::nullopt;
   if (spec && status) {
-    vms_[object.uid] = {object.name, object.uid, *spec, *status, object.deleting.has_value()};
+    const auto overcommit = readable(object, wire::decode_overcommit(object.spec));
+    vms_[object.uid] = {object.name, object.uid, *spec, *status, object.deleting.has_value(), overcommit.value_or(Overcommit{})};
     uids_[object.name] = object.uid;
   } else {
     vms_.erase(object.uid);
@@ -140,6 +152,7 @@ decide::Booking SchedulerView::booking_of(const SeenRunner& runner) const {
     booking.granted = most_of(runner.spec);
     return booking;
   }
+  booking.overcommit = of->overcommit;
   Resources has{of->status.cpu.actual, of->status.memory.actual};
   if (has.cpu.whole_cpus() == of->spec.cpu.use.whole_cpus()) has.cpu = of->spec.cpu.use;
   // Only the agent writes a size after it was permitted; a size that a person wrote may not have been.

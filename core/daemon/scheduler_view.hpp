@@ -23,6 +23,7 @@ struct SeenVm {
   VmSpec spec;
   VmStatus status;
   bool deleting = false;
+  Overcommit overcommit;
 };
 struct SeenRunner {
   std::string name;

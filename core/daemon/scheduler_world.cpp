@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/daemon/scheduler.hpp"
+#include "core/daemon/watch_metrics.hpp"
 #include "core/runtime/log.hpp"
 #include "core/wire/model_json.hpp"
 
@@ -9,6 +10,7 @@ namespace neonvm::daemon {
 
 void Scheduler::start() {
   not_ready_ = "the scheduler's books are being rebuilt";
+  watches_ = tell_watches(metrics_, world_, MetricPart::scheduler);
   const auto follow_kind = [this](Kind kind, void (Scheduler::*changed)(const Change&)) {
     for (const auto& [name, object] : world_.all(kind)) (this->*changed)({ChangeKind::added, object});
     subscriptions_.push_back(world_.listen(kind, [this, changed](const Change& change) {
@@ -49,7 +51,10 @@ void Scheduler::node_changed(const Change& change) {
     runtime::log_warning("scheduler", "a node cannot be read",
                          {{"node", change.object.name}, {"error", node.error().message}});
   }
-  if (change.kind == ChangeKind::deleted) free_before_.erase(change.object.name);
+  if (change.kind == ChangeKind::deleted) {
+    free_before_.erase(change.object.name);
+    news_.node_gone(change.object.name);
+  }
   if (ready_) something_changed();
 }
 
@@ -70,6 +75,10 @@ void Scheduler::runner_changed(const Change& change) {
 void Scheduler::neighbour_changed(const Change& change) {
   const std::string& name = change.object.name;
   const auto booking = view_.neighbour_changed(change.object, change.kind == ChangeKind::deleted);
+  if (booking && ignores(*booking)) {
+    (void)view_.neighbour_changed(change.object, true);
+    return;
+  }
   if (!ready_) return;
   unseen_until_.erase(name);
   // What it asks for may change while it runs, and another pod may have its name.

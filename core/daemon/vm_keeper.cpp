@@ -74,7 +74,7 @@ void VmKeeper::go_on(const PassPtr& pass) {
 }
 
 void VmKeeper::fail(const PassPtr& pass, const std::string& what, const Error& error) {
-  if (error.code == Code::conflict) return again(pass);
+  if (error.code == Code::conflict) return end(pass, WorkOutcome::conflicted());
   runtime::log_warning("controller", what, {{"vm", name_}, {"error", error.message}});
   end(pass, WorkOutcome::retry());
 }
@@ -103,12 +103,12 @@ void VmKeeper::migrate(PassPtr pass) {
 void VmKeeper::live(const PassPtr& pass) {
   auto decision = decide_lifecycle(lifecycle_facts(*pass));
   pass->wake(decision.look_again);
-  if (decision.step.deed == decide::LifecycleDeed::start_runner) return find_place(pass, std::move(decision));
+  if (decision.step.deed == decide::LifecycleDeed::start_runner) return find_address(pass, std::move(decision));
   conclude(pass, std::move(decision));
 }
 
 void VmKeeper::conclude(const PassPtr& pass, decide::LifecycleDecision decision) {
-  if (decision.status == pass->status) {
+  if (decision.status == pass->status || waits_for_size(pass, decision.status)) {
     tries_ = decision.tries;
     return do_life(pass, decision);
   }
@@ -121,6 +121,18 @@ void VmKeeper::conclude(const PassPtr& pass, decide::LifecycleDecision decision)
     pass->status = decision.status;
     do_life(pass, decision);
   });
+}
+
+bool VmKeeper::waits_for_size(const PassPtr& pass, const VmStatus& status) {
+  if (!decide::is_on_its_way(pass->status, status) || pass->status.phase == Phase::scaling) {
+    unsettled_until_.reset();
+    return false;
+  }
+  const Instant now = tools_.loop.now();
+  if (!unsettled_until_) unsettled_until_ = now + tools_.settings.size_patience;
+  if (now >= *unsettled_until_) return false;
+  pass->wake(*unsettled_until_);
+  return true;
 }
 
 void VmKeeper::write_status(const PassPtr& pass, Object object, std::string status, std::vector<Event> events,

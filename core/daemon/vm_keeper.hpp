@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "core/daemon/address_office.hpp"
 #include "core/daemon/permit_office.hpp"
 #include "core/daemon/placement_office.hpp"
 #include "core/daemon/runner_link.hpp"
@@ -34,6 +35,7 @@ struct ControllerSettings {
   Duration order_retry = std::chrono::milliseconds(500);
   Duration place_retry = std::chrono::seconds(1);      // the scheduler was away
   Duration permit_retry = std::chrono::seconds(2);     // less than asked, or no answer
+  Duration size_patience = std::chrono::milliseconds(300);  // for a size, before it is written down that it is being waited for
 };
 
 // What every keeper works with.
@@ -44,6 +46,7 @@ struct ControllerTools {
   PlacementOffice& places;
   PermitOffice& permits;
   runtime::MetricsRegistry& metrics;
+  AddressOffice* addresses;                            // null: there is no overlay network here, and spec.extraNetwork counts for nothing
   ControllerSettings settings;
   std::function<void(const std::string& vm)> look_at;  // asks for another pass
   std::function<std::set<std::string>(const std::string& vm_uid)> runners_of;  // names of those in the world
@@ -105,6 +108,7 @@ class VmKeeper {
   void migrate(PassPtr pass);
   void live(const PassPtr& pass);
   void conclude(const PassPtr& pass, decide::LifecycleDecision decision);
+  [[nodiscard]] bool waits_for_size(const PassPtr& pass, const VmStatus& status);
   void write_status(const PassPtr& pass, Object object, std::string status, std::vector<Event> events,
                     std::function<void(Object)> written);
   void set_finalizer(const PassPtr& pass, Object object, bool value);
@@ -119,6 +123,8 @@ class VmKeeper {
   // vm_keeper_life.cpp: the lifecycle's deeds
   void do_life(const PassPtr& pass, const decide::LifecycleDecision& decision);
   void find_place(const PassPtr& pass, decide::LifecycleDecision decision);
+  void find_address(const PassPtr& pass, decide::LifecycleDecision decision);
+  void give_address_back(const PassPtr& pass, std::function<void()> go_on);
   void start_runner(const PassPtr& pass, const std::string& runner);
   void succeed_runner(const PassPtr& pass, const std::string& runner, const std::string& predecessor);
   void launch(const PassPtr& pass, const std::string& name, RunnerSpec spec);
@@ -139,6 +145,10 @@ class VmKeeper {
   void ask_how_it_stands(const std::string& runner);
   void ordered(const PassPtr& pass, decide::MigrationDeed deed, const Result<wire::RunnerReply>& reply);
 
+  // vm_keeper_tend.cpp: what it is given that does not last
+  void tend(const PassPtr& pass);
+  void tended(const Result<std::optional<Duration>>& again);
+
   // vm_keeper_size.cpp: the size of a VM that runs
   void keep_size(const PassPtr& pass);
   void ask_permit(const PassPtr& pass, const Resources& wanted);
@@ -157,10 +167,16 @@ class VmKeeper {
   bool recalled_ = false;
   std::uint32_t start_refusals_ = 0;           // one after the other
   std::uint64_t generation_ = 0;
+  std::optional<Instant> unsettled_until_;     // a size that comes before is written down once
   decide::Tries tries_;
   std::map<std::string, Link> links_;          // by runner
   std::map<std::string, Instant> known_since_; // runners
   Moving moving_;
+
+  std::uint64_t tended_generation_ = 0;        // of the wish that was tended to last
+  bool tend_due_ = false, tend_open_ = false;
+  runtime::Timer tend_timer_;
+  std::string tend_why_;                       // what is missing
 
   // Of VMs that are sized by hand.
   std::string size_why_;

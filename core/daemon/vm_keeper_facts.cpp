@@ -197,6 +197,7 @@ decide::LifecycleFacts VmKeeper::lifecycle_facts(const Pass& pass) {
   }
   facts.fresh_name = next_name();
   facts.size_why = size_why_;
+  facts.tend_why = tend_why_;
   facts.tries = tries_;
   facts.now = tools_.loop.now();
   facts.wall = tools_.loop.wall();

@@ -16,6 +16,9 @@ constexpr Duration world_lags = std::chrono::milliseconds(50);
 constexpr Duration start_retry = std::chrono::seconds(5);
 constexpr Duration first_refusal = std::chrono::seconds(1), longest_refusal = std::chrono::seconds(60);
 
+// The only refusal for lack of something that other software can give back without a word to us.
+constexpr const char* no_address = "NoAddress";
+
 const char* reason_of(Code code) {
   switch (code) {
     case Code::out_of_capacity: return "OutOfCapacity";
@@ -70,11 +73,41 @@ void VmKeeper::if_world_agrees(const PassPtr& pass, std::function<void()> go_on)
       });
 }
 
+// Before the place, which would have to be given back. What the status says it had is given again, if that can be.
+void VmKeeper::find_address(const PassPtr& pass, decide::LifecycleDecision decision) {
+  const OverlayAddress& before = pass->status.overlay;
+  if (tools_.addresses == nullptr || (!pass->spec.overlay && before.empty())) return find_place(pass, std::move(decision));
+  if (!pass->spec.overlay) {
+    decision.status.overlay = {};
+    return give_address_back(pass, [this, pass, decision = std::move(decision)] { find_place(pass, decision); });
+  }
+  tools_.addresses->claim(address_owner(*pass->vm), before, [this, weak = std::weak_ptr(alive_), pass,
+                                                             decision = std::move(decision)](const Result<OverlayAddress>& address) mutable {
+    if (weak.expired()) return;
+    if (address) {
+      decision.status.overlay = *address;
+      return find_place(pass, std::move(decision));
+    }
+    pass->start = address.error();
+    pass->cannot_start = no_address;
+    conclude(pass, std::move(decision));
+  });
+}
+
+void VmKeeper::give_address_back(const PassPtr& pass, std::function<void()> go_on) {
+  if (tools_.addresses == nullptr) return go_on();
+  tools_.addresses->release(address_owner(*pass->vm), [this, weak = std::weak_ptr(alive_), pass, go_on = std::move(go_on)](const Status& released) {
+    if (weak.expired()) return;
+    if (!released) return fail(pass, "an address could not be given back", released.error());
+    go_on();
+  });
+}
+
 // Before the status is written, which so says at once where the VM will be.
 void VmKeeper::find_place(const PassPtr& pass, decide::LifecycleDecision decision) {
   const decide::MachineDefaults& defaults = tools_.settings.machine;
   const std::string directory = defaults.directory.empty() ? tools_.orchestrator.vm_directory(name_) : defaults.directory;
-  auto machine = decide::plan_machine(pass->spec, *pass->vm, directory, defaults);
+  auto machine = decide::plan_machine(pass->spec, *pass->vm, directory, defaults, decision.status.overlay);
   if (!machine) {
     pass->start = machine.error();
     pass->cannot_start = "MachineInvalid";
@@ -110,7 +143,7 @@ void VmKeeper::refused(const PassPtr& pass, const std::string& reason, const Err
   decide::Refusal refusal{error.code, reason, error.message, std::nullopt};
   const bool by_event = error.code == Code::out_of_capacity || error.code == Code::refused || error.code == Code::invalid_argument;
   const bool away = error.code == Code::unavailable || error.code == Code::deadline_exceeded;
-  if (!by_event) refusal.retry_at = tools_.loop.now() + (away ? tools_.settings.place_retry : start_retry);
+  if (!by_event || reason == no_address) refusal.retry_at = tools_.loop.now() + (away ? tools_.settings.place_retry : start_retry);
   const bool news = !tries_.refused || tries_.refused->why != refusal.why;
   tries_.refused = std::move(refusal);
   if (news) runtime::log_warning("controller", "a VM cannot be started now", {{"vm", name_}, {"reason", reason}, {"why", error.message}});
@@ -212,7 +245,7 @@ void VmKeeper::forget_vm(const PassPtr& pass) {
       [this, weak = std::weak_ptr(alive_), pass](const Status& removed) {
         if (weak.expired()) return;
         if (!removed) return fail(pass, "the files of a deleted VM could not be removed", removed.error());
-        set_finalizer(pass, *pass->vm, false);
+        give_address_back(pass, [this, pass] { set_finalizer(pass, *pass->vm, false); });
       });
 }
 

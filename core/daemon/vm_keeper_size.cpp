@@ -34,6 +34,7 @@ void VmKeeper::keep_size(const PassPtr& pass) {
   const decide::RunnerFacts* runner = decide::holder_of(pass->runners, pass->status.runner);
   const bool moving = pass->move && pass->move->holds_vm;
   const bool there = runner != nullptr && decide::is_running(*runner) && runner->word->fresh && !runner->deleting;
+  if (there && !pass->spec.stopped && !pass->vm->deleting) tend(pass);
   if (!there || moving || pass->spec.stopped || pass->vm->deleting) return finish();
   const decide::RunnerWord& word = *runner->word;
   order_swap(pass, word);
@@ -81,7 +82,7 @@ void VmKeeper::order_swap(const PassPtr& pass, const decide::RunnerWord& word) {
 }
 
 // Before a shrink: hooks make room for it. A size that is given by hand is insisted on: a no is shown while the way there
-// lasts, and the hypervisor takes only what is free anyhow.
+// lasts, and the runner stops where the guest could not run on (decide/memory_plan, `least`).
 bool VmKeeper::guest_was_asked(const PassPtr& pass, const decide::RunnerWord& word, const Resources& size) {
   const Resources has{word.cpu.asked, word.memory.asked};
   hand_.to_tell = exceeds_somewhere(size, has) ? std::optional(size) : std::nullopt;

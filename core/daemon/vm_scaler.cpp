@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/daemon/metric_families.hpp"
 #include "core/runtime/log.hpp"
 
 namespace neonvm::daemon {
@@ -21,7 +22,8 @@ Resources actual_of(const VmStatus& status) { return {status.cpu.actual, status.
 }  // namespace
 
 VmScaler::VmScaler(const AgentTools& tools, const Object& vm, const VmSpec& spec, const VmStatus& status)
-    : tools_(tools), name_(vm.name), uid_(vm.uid), diary_(tools.metrics) {
+    : tools_(tools), name_(vm.name), uid_(vm.uid), diary_(tools.metrics), counts_(tools.metrics) {
+  counts_.started();
   vm_changed(vm, spec, status);
 }
 
@@ -101,9 +103,21 @@ void VmScaler::reported(const wire::RunnerReport& report) {
   scaling_->actual_observed({report.cpu.actual, report.memory.actual}, report.revision, !report.resizing && runs, now);
   const bool guest = runs && report.guest_connected;
   if (guest != std::exchange(guest_, guest)) guest ? scaling_->guest_connected(now) : scaling_->guest_lost(now);
+  note_growth(report);
   if (runs && !report.resizing && report.revision.value != 0)
     diary_.reached(report.revision.value, "applied", to_string(Resources{report.cpu.actual, report.memory.actual}), now);
   act("the VM's size changed");
+}
+
+// The runner tells of an order when it has taken it, and of QEMU's slots and memory as they come.
+void VmScaler::note_growth(const wire::RunnerReport& report) {
+  const wire::ExplainedDecision* of = report.revision.value == 0 ? nullptr : diary_.of(report.revision.value);
+  if (of == nullptr || !fits_in(of->asked, of->wish)) return;
+  const Instant now = tools_.loop.now();
+  const Resources asked{report.cpu.asked, report.memory.asked};
+  diary_.reached(report.revision.value, "runner", to_string(asked), now);
+  if (report.cpus_present >= asked.cpu.whole_cpus() && report.memory.actual >= asked.memory)
+    diary_.reached(report.revision.value, "qemu", to_string(asked), now);
 }
 
 void VmScaler::link_lost() {
@@ -112,6 +126,7 @@ void VmScaler::link_lost() {
 }
 
 void VmScaler::sampled(const wire::SamplePush& push) {
+  signal_ = tools_.loop.now();
   samples_.push_back(push.sample);
   score(push.sample);
   while (samples_.size() > 1 && push.sample.at - samples_.front().at > tools_.settings.samples_kept) samples_.pop_front();
@@ -120,6 +135,8 @@ void VmScaler::sampled(const wire::SamplePush& push) {
 
 void VmScaler::wanted(const wire::WantPush& push) {
   const Instant now = tools_.loop.now();
+  signal_ = now;
+  counts_.guest_wants();
   request_ = GuestRequest{now, push.memory};
   scaling_->memory_wanted({push.memory}, now);
   ask_policy("the guest wants " + (push.memory.value == 0 ? std::string("more memory") : to_string(push.memory)) +
@@ -153,6 +170,7 @@ void VmScaler::ask_policy(const std::string& trigger) {
     return act(trigger);
   }
   unbounded_ = goal->wish;
+  if (tools_.scaling_news) tools_.scaling_news({name_, true, input.using_now, goal->wish});
   score_.wished(clamp(goal->wish, bounds.min, bounds.max));
   policy_timer_.cancel();
   if (goal->ask_again) policy_timer_ = tools_.loop.after(*goal->ask_again, [this] { ask_policy("the policy asked to be asked again"); });
@@ -166,6 +184,7 @@ void VmScaler::act(const std::string& trigger) {
   act_again_ = true;
   if (std::exchange(acting_, true)) return;
   while (std::exchange(act_again_, false)) {
+    counts_.looked();
     const decide::Actions actions = scaling_->next(tools_.loop.now());
     note_decision(actions, trigger);
     act_again_ = start(actions) || act_again_;
@@ -190,7 +209,7 @@ void VmScaler::note_decision(const decide::Actions& actions, const std::string& 
   decision.consent = scaling_->consent();
   decision.because = actions.because;
   if (!samples_.empty()) decision.sample = samples_.back();
-  diary_.decided(std::move(decision), tools_.loop.now());
+  diary_.decided(std::move(decision), signal_ == Instant{} ? tools_.loop.now() : signal_, tools_.loop.now());
   log_info("agent", "decided", {{"vm", name_}, {"wish", to_string(actions.wish)}, {"asked", to_string(scaling_->asked())},
                                 {"trigger", trigger}, {"because", actions.because.empty() ? "" : actions.because.front().text}});
   tools_.decided(name_);
@@ -230,14 +249,14 @@ wire::Explanation VmScaler::explain() const {
 
 void VmScaler::show() {
   const auto gauge = [this](const char* what, const Resources& r) {
-    tools_.metrics.gauge("neonvm_vm_cpus", "CPUs of a VM that scales by itself", {{"vm", name_}, {"value", what}}).set(r.cpu.cpus());
-    tools_.metrics.gauge("neonvm_vm_memory_bytes", "Memory of a VM that scales by itself", {{"vm", name_}, {"value", what}})
-        .set(static_cast<double>(r.memory.value));
+    tools_.metrics.gauge(families::vm_cpus, {name_, what}).set(r.cpu.cpus());
+    tools_.metrics.gauge(families::vm_memory, {name_, what}).set(static_cast<double>(r.memory.value));
   };
   gauge("wish", scaling_->wish(tools_.loop.now()));
   gauge("asked", scaling_->asked());
   gauge("actual", scaling_->actual());
   if (scaling_->permit()) gauge("permit", *scaling_->permit());
+  tools_.metrics.gauge(families::vm_policy_problem, {name_}).set(problem_.empty() ? 0 : 1);
 }
 
 }  // namespace neonvm::daemon

@@ -15,6 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "core/daemon/agent_metrics.hpp"
+#include "core/daemon/node_headroom.hpp"
 #include "core/daemon/permit_office.hpp"
 #include "core/daemon/policy_score.hpp"
 #include "core/daemon/runner_link.hpp"
@@ -43,6 +45,13 @@ struct AgentSettings {
   Duration guest_limit = std::chrono::seconds(5);      // of a question to the guest
 };
 
+// A size that is written into a VM, or one that its policy would like.
+struct ScalingNews {
+  std::string vm;
+  bool hypothetical = false;
+  Resources current, target;
+};
+
 // What every scaler works with.
 struct AgentTools {
   runtime::Loop& loop;
@@ -55,6 +64,9 @@ struct AgentTools {
   std::function<void(const std::string& vm)> decided;  // a new decision stands in the diary
   // Its explanation as JSON; newer: not before there is a later decision, or for a while.
   std::function<void(const std::string& vm, std::optional<std::uint64_t> newer, std::function<void(std::string)> done)> explained;
+  NodeHeadroom* headroom = nullptr;                    // null: everything is asked for
+  std::function<AskId()> next_question;                // names a question for a permit; unnamed where nothing is lent
+  std::function<void(const ScalingNews&)> scaling_news{};  // may be empty
 };
 
 class VmScaler {
@@ -67,6 +79,10 @@ class VmScaler {
   void vm_changed(const Object& vm, const VmSpec& spec, const VmStatus& status);
   [[nodiscard]] wire::Explanation explain() const;
   [[nodiscard]] std::uint64_t last_decision() const { return diary_.last(); }
+  // Nothing moves it: its policy cannot be opened or refuses, or nobody in the guest answers.
+  [[nodiscard]] bool stuck() const { return !problem_.empty() || !guest_; }
+  // What the policy wished last, before any limit.
+  [[nodiscard]] const std::optional<Resources>& unbounded() const { return unbounded_; }
 
  private:
   void adopt_runner(const VmStatus& status);
@@ -82,8 +98,10 @@ class VmScaler {
   void ask_policy(const std::string& trigger);
   void act(const std::string& trigger);
   [[nodiscard]] bool start(const decide::Actions& actions);
+  void note_growth(const wire::RunnerReport& report);
   void note_decision(const decide::Actions& actions, const std::string& trigger);
   void ask_permit(const decide::AskPermit& deed);
+  [[nodiscard]] bool take_headroom(const Resources& wanted);
   void write_size(const decide::SizeDeed& deed);
   void look(std::uint64_t id);
   void ask_consent(const decide::SizeDeed& deed);
@@ -125,7 +143,10 @@ class VmScaler {
 
   std::optional<Resources> unbounded_;         // what the policy wished last, before any limit
   std::optional<decide::Scaling> scaling_;     // none while no runner is known
+  AskId asked_{};                              // the last question for a permit
   ScalingDiary diary_;
+  AgentMetrics counts_;
+  Instant signal_{};                           // when what is being thought about was heard
   runtime::Timer wake_, policy_timer_;
   bool acting_ = false, act_again_ = false;
 };

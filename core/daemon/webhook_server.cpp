@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/daemon/metric_families.hpp"
 #include "core/runtime/log.hpp"
 
 namespace neonvm::daemon {
@@ -29,8 +30,7 @@ Result<Endpoint> WebhookServer::open(const Endpoint& endpoint, WebhookSettings s
   if (auto fresh = certificates_.refresh(loop_.wall()); !fresh) return fresh.error();
   settings.told = [this, told = std::move(settings.told)](const std::string& kind, const std::string& ns, const std::string& name,
                                                           bool let_through, const std::string& why) {
-    metrics_.counter("neonvm_webhook_faults_total", "Objects that the validating webhook found wrong",
-                     {{"kind", kind}, {"outcome", let_through ? "let_through" : "refused"}}).add();
+    metrics_.counter(families::webhook_faults, {kind, let_through ? "let_through" : "refused"}).add();
     if (told) told(kind, ns, name, let_through, why);
   };
   runtime::HttpServerOptions options;

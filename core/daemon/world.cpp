@@ -68,15 +68,24 @@ struct World::Impl : std::enable_shared_from_this<World::Impl> {
   runtime::Loop& loop;
   Orchestrator& orchestrator;
   std::map<Kind, Known> kinds;
+  std::vector<std::weak_ptr<Whole>> when_whole;
+  std::map<Kind, WatchCounts> counts;
   Stopper stoppers[static_cast<std::size_t>(Kind::neighbour) + 1];
   std::vector<std::thread> threads;
 
-  void tell(Known& known, const Change& change) {
-    auto& all = known.listeners;
-    all.erase(std::remove_if(all.begin(), all.end(), [](const auto& l) { return l.expired(); }), all.end());
+  // They may come and go while they are told.
+  template <typename Call, typename... Told>
+  static void tell_all(std::vector<std::weak_ptr<Call>>& all, const Told&... told) {
+    std::erase_if(all, [](const auto& each) { return each.expired(); });
     const auto listeners = all;
     for (const auto& weak : listeners)
-      if (const auto listener = weak.lock()) (*listener)(change);
+      if (const auto listener = weak.lock()) (*listener)(told...);
+  }
+
+  void tell(Known& known, const Change& change) { tell_all(known.listeners, change); }
+
+  [[nodiscard]] bool is_whole() const {
+    return std::all_of(kinds.begin(), kinds.end(), [](const auto& each) { return each.second.synced; });
   }
 
   // A write of our own may be newer than what the watch has come to.
@@ -104,10 +113,22 @@ struct World::Impl : std::enable_shared_from_this<World::Impl> {
     Known& known = kinds[kind];
     known.seen.clear();
     known.reading_anew = true;
+    ++counts[kind].opened;
+    counts[kind].watching = true;
+  }
+
+  // Has ended, or could not begin.
+  void failed(Kind kind) {
+    WatchCounts& count = counts[kind];
+    ++(count.watching ? count.broken : count.not_opened);
+    count.watching = false;
   }
 
   void take(Kind kind, const Change& change) {
     Known& known = kinds[kind];
+    WatchCounts& count = counts[kind];
+    if (change.kind != ChangeKind::synced)
+      ++(change.kind == ChangeKind::added ? count.added : change.kind == ChangeKind::changed ? count.changed : count.deleted);
     switch (change.kind) {
       case ChangeKind::added:
       case ChangeKind::changed:
@@ -135,6 +156,7 @@ struct World::Impl : std::enable_shared_from_this<World::Impl> {
     known.reading_anew = false;
     known.synced = true;
     tell(known, {ChangeKind::synced, {}});
+    if (is_whole()) tell_all(when_whole);
   }
 };
 
@@ -169,6 +191,9 @@ void watch_kind(World::Impl& impl, Kind kind, Stopper& stopper) {
       pull_changes(impl, **watch, kind, stopper, wait);
       stopper.watching(nullptr);
     }
+    impl.loop.post([weak, kind] {
+      if (const auto alive = weak.lock()) alive->failed(kind);
+    });
     stopper.pause(wait);
     wait = std::min(wait * 2, longest_wait);
   }
@@ -178,7 +203,10 @@ void watch_kind(World::Impl& impl, Kind kind, Stopper& stopper) {
 
 World::World(runtime::Loop& loop, Orchestrator& orchestrator, std::vector<Kind> kinds)
     : impl_(std::make_shared<Impl>(loop, orchestrator)) {
-  for (const Kind kind : kinds) impl_->kinds[kind];
+  for (const Kind kind : kinds) {
+    impl_->kinds[kind];
+    impl_->counts[kind];
+  }
 }
 
 World::~World() {
@@ -194,9 +222,18 @@ void World::start() {
 }
 
 World::Subscription World::listen(Kind kind, Listener listener) {
+  const auto kept = std::make_shared<Listener>(std::move(listener));
+  impl_->kinds[kind].listeners.push_back(kept);
   Subscription subscription;
-  subscription.listener_ = std::make_shared<Listener>(std::move(listener));
-  impl_->kinds[kind].listeners.push_back(subscription.listener_);
+  subscription.listener_ = kept;
+  return subscription;
+}
+
+World::Subscription World::when_whole(Whole listener) {
+  const auto kept = std::make_shared<Whole>(std::move(listener));
+  impl_->when_whole.push_back(kept);
+  Subscription subscription;
+  subscription.listener_ = kept;
   return subscription;
 }
 
@@ -207,9 +244,7 @@ bool World::synced(Kind kind) const {
   return it != impl_->kinds.end() && it->second.synced;
 }
 
-bool World::synced() const {
-  return std::all_of(impl_->kinds.begin(), impl_->kinds.end(), [](const auto& k) { return k.second.synced; });
-}
+bool World::synced() const { return impl_->is_whole(); }
 
 const std::map<std::string, Object>& World::all(Kind kind) const { return impl_->kinds[kind].objects; }
 
@@ -218,6 +253,8 @@ const Object* World::find(Kind kind, const std::string& name) const {
   const auto it = objects.find(name);
   return it == objects.end() ? nullptr : &it->second;
 }
+
+const std::map<Kind, WatchCounts>& World::watch_counts() const { return impl_->counts; }
 
 void World::wrote(const Object& object) {
   Impl::Known& known = impl_->kinds[object.kind];

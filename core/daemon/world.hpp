@@ -6,6 +6,7 @@
 // between is told as deleted. Objects are as old as the last change that came: writes are conditional anyway.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -17,9 +18,17 @@
 
 namespace neonvm::daemon {
 
+// Of one kind's watch, since the beginning.
+struct WatchCounts {
+  std::uint64_t opened = 0, not_opened = 0, broken = 0;   // broken: ended while watching
+  std::uint64_t added = 0, changed = 0, deleted = 0;
+  bool watching = false;
+};
+
 class World {
  public:
   using Listener = std::function<void(const Change&)>;
+  using Whole = std::function<void()>;
 
   // Ends the listening when destroyed. Move-only.
   class Subscription {
@@ -30,7 +39,7 @@ class World {
 
    private:
     friend class World;
-    std::shared_ptr<Listener> listener_;
+    std::shared_ptr<void> listener_;
   };
 
   World(runtime::Loop& loop, Orchestrator& orchestrator, std::vector<Kind> kinds);
@@ -43,12 +52,17 @@ class World {
   // Every change from now on, after the memory here has it. `synced` comes when a kind is known whole, and again after
   // it had to be read anew. What is known already is not repeated: read all().
   [[nodiscard]] Subscription listen(Kind kind, Listener listener);
+  // Whenever a kind has come to be known whole, and all others are: after those who listen to that kind. Whoever decides nothing before
+  // must wait for this, and not for the kinds that it listens to: another one may be the last.
+  [[nodiscard]] Subscription when_whole(Whole listener);
 
   [[nodiscard]] bool watches(Kind kind) const;
   [[nodiscard]] bool synced(Kind kind) const;
   [[nodiscard]] bool synced() const;                       // all kinds
   [[nodiscard]] const std::map<std::string, Object>& all(Kind kind) const;
   [[nodiscard]] const Object* find(Kind kind, const std::string& name) const;
+
+  [[nodiscard]] const std::map<Kind, WatchCounts>& watch_counts() const;
 
   // What a write of our own returned: known here at once instead of when the watch tells it. Older than known: ignored.
   void wrote(const Object& object);

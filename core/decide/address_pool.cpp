@@ -1,90 +1,102 @@
 #include "core/decide/address_pool.hpp"
 
 #include <algorithm>
-#include <charconv>
+#include <iterator>
+#include <limits>
 #include <optional>
 
 namespace neonvm::decide {
 namespace {
 
-std::optional<std::uint32_t> number(std::string_view text, std::uint32_t most) {
-  std::uint32_t value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc{} || stop != end || value > most) return std::nullopt;
-  return value;
-}
+using Spans = std::map<IpAddress, IpAddress>;
 
-struct Cidr {
-  Ipv4 network, broadcast;
-  std::uint8_t prefix = 32;
-};
-
-Result<Cidr> parse_cidr(const std::string& text) {
-  const Error wrong{Code::invalid_argument, "\"" + text + "\" is not a range like 10.100.0.0/16"};
-  const auto slash = text.find('/');
-  if (slash == std::string::npos) return wrong;
-  const auto address = parse_ipv4(std::string_view(text).substr(0, slash));
-  const auto prefix = number(std::string_view(text).substr(slash + 1), 32);
-  if (!address || !prefix) return wrong;
-  const std::uint32_t host = *prefix == 0 ? 0xffffffffU : (*prefix == 32 ? 0 : 0xffffffffU >> *prefix);
-  return Cidr{{address->value & ~host}, {address->value | host}, static_cast<std::uint8_t>(*prefix)};
-}
-
-Result<Ipv4> inside(const std::string& text, const Cidr& cidr, Ipv4 otherwise) {
+Result<IpAddress> inside(const std::string& text, const IpNetwork& network, const IpAddress& otherwise) {
   if (text.empty()) return otherwise;
-  auto address = parse_ipv4(text);
+  auto address = parse_ip(text);
   if (!address) return address;
-  if (*address < cidr.network || *address > cidr.broadcast) {
-    return Error{Code::invalid_argument, text + " is outside of its range"};
-  }
+  if (!network.contains(*address)) return Error{Code::invalid_argument, text + " is outside of its range"};
   return address;
+}
+
+// The span that the address is in.
+Spans::iterator span_of(Spans& spans, const IpAddress& address) {
+  auto after = spans.upper_bound(address);
+  if (after == spans.begin()) return spans.end();
+  --after;
+  return address <= after->second ? after : spans.end();
+}
+
+bool overlap(Spans& one, Spans& other) {
+  for (const auto& [first, last] : one) {
+    const auto after = other.lower_bound(first);
+    if ((after != other.end() && after->first <= last) || span_of(other, first) != other.end()) return true;
+  }
+  return false;
+}
+
+void take_out(Spans& spans, const IpAddress& first, const IpAddress& last) {
+  auto at = spans.upper_bound(first);
+  if (at != spans.begin()) --at;
+  while (at != spans.end() && at->first <= last) {
+    const auto [from, to] = *at;
+    if (to < first) {
+      ++at;
+      continue;
+    }
+    at = spans.erase(at);
+    if (from < first) spans.emplace(from, *previous(first));
+    if (last < to) at = spans.emplace(*next(last), to).first;
+  }
+}
+
+// It is in none of the spans.
+void put_back(Spans& spans, const IpAddress& address) {
+  IpAddress from = address, to = address;
+  auto after = spans.upper_bound(address);
+  if (after != spans.end() && next(address) == after->first) {
+    to = after->second;
+    after = spans.erase(after);
+  }
+  if (after != spans.begin()) {
+    const auto before = std::prev(after);
+    if (next(before->second) == address) {
+      from = before->first;
+      spans.erase(before);
+    }
+  }
+  spans.emplace(from, to);
+}
+
+std::uint64_t count(const Spans& spans, std::uint64_t sum) {
+  constexpr auto most = std::numeric_limits<std::uint64_t>::max();
+  for (const auto& [first, last] : spans) {
+    const auto steps = distance(first, last);
+    if (!steps || *steps >= most - sum) return most;
+    sum += *steps + 1;
+  }
+  return sum;
 }
 
 }  // namespace
 
-Result<Ipv4> parse_ipv4(std::string_view text) {
-  std::uint32_t value = 0;
-  std::string_view rest = text;
-  for (int i = 0; i < 4; ++i) {
-    const auto dot = i < 3 ? rest.find('.') : rest.size();
-    const auto part = dot == std::string_view::npos ? std::nullopt : number(rest.substr(0, dot), 255);
-    if (!part) return Error{Code::invalid_argument, "\"" + std::string(text) + "\" is not an IPv4 address"};
-    value = value << 8 | *part;
-    rest.remove_prefix(std::min(dot + 1, rest.size()));
-  }
-  return Ipv4{value};
-}
-
-std::string to_string(Ipv4 address) {
-  const auto byte = [address](int shift) { return std::to_string(address.value >> shift & 255U); };
-  return byte(24) + "." + byte(16) + "." + byte(8) + "." + byte(0);
-}
-
 Result<AddressPool::Range> AddressPool::range_from(const AddressRange& text) {
-  const auto cidr = parse_cidr(text.cidr);
-  if (!cidr) return cidr.error();
-  const bool tiny = cidr->prefix >= 31;  // RFC 3021: two hosts and no broadcast
-  const auto first = inside(text.first, *cidr, tiny ? cidr->network : Ipv4{cidr->network.value + 1});
+  const auto network = parse_network(text.cidr);
+  if (!network) return network.error();
+  const unsigned host_bits = bits_of(network->first.family) - network->prefix;
+  const bool tiny = host_bits <= 1;    // RFC 3021, RFC 6164: two hosts and nothing else
+  const bool broadcast = !tiny && network->first.family == IpFamily::v4;
+  const auto first = inside(text.first, *network, tiny ? network->first : *next(network->first));
   if (!first) return first.error().at(text.cidr);
-  const auto last = inside(text.last, *cidr, tiny ? cidr->broadcast : Ipv4{cidr->broadcast.value - 1});
+  const auto last = inside(text.last, *network, broadcast ? *previous(network->last) : network->last);
   if (!last) return last.error().at(text.cidr);
   if (*last < *first) return Error{Code::invalid_argument, text.cidr + ": it ends before it begins"};
-  Range range{cidr->prefix, {{*first, *last}}};
+  Range range{*network, {{*first, *last}}, {}};
   for (const std::string& hole_text : text.exclude) {
-    const auto hole = parse_cidr(hole_text);
+    const auto hole = parse_network(hole_text);
     if (!hole) return hole.error().at(text.cidr + ": exclude");
-    std::vector<Span> left;
-    for (const Span& span : range.spans) {
-      if (hole->broadcast < span.first || hole->network > span.last) {
-        left.push_back(span);
-        continue;
-      }
-      if (span.first < hole->network) left.push_back({span.first, {hole->network.value - 1}});
-      if (hole->broadcast < span.last) left.push_back({{hole->broadcast.value + 1}, span.last});
-    }
-    range.spans = std::move(left);
+    take_out(range.given, hole->first, hole->last);
   }
+  range.free = range.given;
   return range;
 }
 
@@ -93,6 +105,12 @@ Result<AddressPool> AddressPool::from(const std::vector<AddressRange>& ranges) {
   for (const AddressRange& text : ranges) {
     auto range = range_from(text);
     if (!range) return range.error();
+    for (Range& other : pool.ranges_) {
+      if (overlap(range->given, other.given)) {
+        return Error{Code::invalid_argument, text.cidr + " overlaps " + to_string(other.network) + "; give each address once"};
+      }
+    }
+    pool.capacity_ = count(range->given, pool.capacity_);
     pool.ranges_.push_back(std::move(*range));
   }
   return pool;
@@ -100,36 +118,34 @@ Result<AddressPool> AddressPool::from(const std::vector<AddressRange>& ranges) {
 
 Result<AddressLease> AddressPool::acquire(const std::string& owner) {
   if (const auto at = by_owner_.find(owner); at != by_owner_.end()) return at->second;
-  for (const Range& range : ranges_) {
-    for (const Span& span : range.spans) {
-      Ipv4 free = span.first;
-      for (auto at = taken_.lower_bound(free); at != taken_.end() && *at == free && free < span.last; ++at) ++free.value;
-      if (taken_.count(free) != 0) continue;
-      taken_.insert(free);
-      return by_owner_[owner] = {free, range.prefix};
-    }
+  for (Range& range : ranges_) {
+    if (range.free.empty()) continue;
+    const IpAddress lowest = range.free.begin()->first;
+    take_out(range.free, lowest, lowest);
+    return by_owner_[owner] = {lowest, range.network.prefix};
   }
-  return Error{Code::out_of_capacity, "all " + std::to_string(capacity()) + " addresses are in use"};
+  return Error{Code::out_of_capacity, "all " + std::to_string(capacity_) + " addresses are in use"};
 }
 
-Result<AddressLease> AddressPool::hold(const std::string& owner, Ipv4 address) {
+Result<AddressLease> AddressPool::hold(const std::string& owner, const IpAddress& address) {
   const auto at = by_owner_.find(owner);
   if (at != by_owner_.end() && at->second.address == address) return at->second;
   if (at != by_owner_.end()) {
     return Error{Code::already_exists, owner + " has " + to_string(at->second.address) + " already"};
   }
-  const Range* range = range_of(address);
+  Range* range = range_of(address);
   if (!range) return Error{Code::invalid_argument, to_string(address) + " is in none of the ranges"};
-  if (!taken_.insert(address).second) {
+  if (span_of(range->free, address) == range->free.end()) {
     return Error{Code::already_exists, to_string(address) + " belongs to another VM"};
   }
-  return by_owner_[owner] = {address, range->prefix};
+  take_out(range->free, address, address);
+  return by_owner_[owner] = {address, range->network.prefix};
 }
 
 void AddressPool::release(const std::string& owner) {
   const auto at = by_owner_.find(owner);
   if (at == by_owner_.end()) return;
-  taken_.erase(at->second.address);
+  put_back(range_of(at->second.address)->free, at->second.address);
   by_owner_.erase(at);
 }
 
@@ -142,21 +158,11 @@ std::vector<std::string> AddressPool::keep_only(const std::set<std::string>& own
   return lost;
 }
 
-const AddressPool::Range* AddressPool::range_of(Ipv4 address) const {
-  for (const Range& range : ranges_) {
-    for (const Span& span : range.spans) {
-      if (span.first <= address && address <= span.last) return &range;
-    }
+AddressPool::Range* AddressPool::range_of(const IpAddress& address) {
+  for (Range& range : ranges_) {
+    if (span_of(range.given, address) != range.given.end()) return &range;
   }
   return nullptr;
-}
-
-std::uint64_t AddressPool::capacity() const {
-  std::uint64_t sum = 0;
-  for (const Range& range : ranges_) {
-    for (const Span& span : range.spans) sum += std::uint64_t{span.last.value} - span.first.value + 1;
-  }
-  return sum;
 }
 
 }  // namespace neonvm::decide

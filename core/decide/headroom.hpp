@@ -1,7 +1,7 @@
 // Headroom: growth without asking. The scheduler lends a node's agent a share of what is free there, for a time; within
 // it the agent grows its VMs at once, also while the scheduler is away, and nothing is promised twice.
 //
-// Here: the words of both sides, and the agent's side. Called by daemon/agent and simulate. The scheduler's side is
+// Here: the agent's side; the words of both are in model/headroom. Called by daemon/agent and simulate. The scheduler's side is
 // decide/ledger. Pure, a value, any thread; it cannot fail.
 //
 // How it stays safe:
@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "core/decide/corrections.hpp"
+#include "core/model/headroom.hpp"
 #include "core/model/instant.hpp"
 #include "core/model/resources.hpp"
 
@@ -38,46 +39,11 @@ struct LeaseTerms {
   [[nodiscard]] Duration longest() const;
 };
 
-// Names one question for a permit, so that a late one is told apart. number 0: not told apart.
-struct AskId {
-  std::uint64_t life = 0;                               // of the asker; rises with each (wall clock at its start)
-  std::uint64_t number = 0;                             // rises within a life
-};
-
-// How much of a lease a holder got in all, and the permit that it has by it.
-struct HeadroomSpend {
-  std::string holder;
-  Resources amount, to;
-  AskId asked{};                                        // its last question before: what comes later was not yet known
-};
-
-struct HeldLease {
-  std::uint64_t number = 0;
-  Resources open;                                       // may still be spent
-  Duration left{};                                      // for so long, by the agent's clock
-  std::vector<HeadroomSpend> spent;
-};
-
-// Everything that the agent holds, and what it would like to have open in all. What is not listed is given back.
-struct HeadroomRequest {
-  std::string node;
-  std::uint64_t agent = 0;                              // one life of the agent; never used twice
-  Duration age{};                                       // of this life
-  std::uint64_t number = 0;                             // rises within a life; from 1
-  std::uint64_t epoch = 0;                              // of the books that answered last; 0: none
-  Resources wanted;
-  std::vector<HeldLease> held;
-};
-
-struct HeadroomAnswer {
-  std::uint64_t agent = 0;
-  std::uint64_t number = 0;                             // of the request, and of the new lease
-  std::uint64_t epoch = 0;
-  Resources lent;                                       // new, besides what was held; nothing: {}
-  bool extended = false;                                // what was listed holds for another `length` from the asking
-  Duration length{};
-  std::string why;                                      // why less than wanted
-};
+using neonvm::AskId;
+using neonvm::HeadroomAnswer;
+using neonvm::HeadroomRequest;
+using neonvm::HeadroomSpend;
+using neonvm::HeldLease;
 
 class Headroom {
  public:

@@ -39,17 +39,12 @@
 #include "core/decide/headroom.hpp"
 #include "core/model/instant.hpp"
 #include "core/model/node.hpp"
+#include "core/model/overcommit.hpp"
 #include "core/model/resources.hpp"
 #include "core/model/result.hpp"
 #include "core/model/vm.hpp"
 
 namespace neonvm::decide {
-
-// Thousandths: with 2500 a size counts as size / 2.5, rounded up. Below 1000: counts as 1000.
-struct Overcommit {
-  std::uint32_t cpu = 1000, memory = 1000;
-  friend bool operator==(const Overcommit&, const Overcommit&) = default;
-};
 
 struct Booking {
   std::string holder;            // runner

@@ -32,7 +32,7 @@ class Ladder {
       take(LifecycleDeed::add_finalizer, "", {"finalizer", "hold the object until everything of it is cleaned up"});
     } else {
       live();
-      settle_conditions(current_, available_reason_, facts_.wall, decision_.status);
+      settle_conditions(current_, available_reason_, facts_.tend_why, facts_.wall, decision_.status);
     }
     return std::move(decision_);
   }
@@ -91,6 +91,7 @@ class Ladder {
 
   void held() {
     observe(*current_, facts_, status());
+    if (is_blocked(*current_) && status().phase == Phase::pending) available_reason_ = "StartBlocked";
     note_health();
     if (facts_.migrating) return;
     if (is_stranded()) {
@@ -326,7 +327,7 @@ LifecycleDecision decide_lifecycle(const LifecycleFacts& facts) { return Ladder(
 void note_place(LifecycleDecision& decision, const std::string& node, WallTime wall) {
   decision.status.node = node;
   decision.status.why = being_started(decision.step.runner);
-  settle_conditions(nullptr, "", wall, decision.status);
+  settle_conditions(nullptr, "", "", wall, decision.status);
 }
 
 }  // namespace neonvm::decide

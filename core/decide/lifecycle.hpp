@@ -52,6 +52,10 @@ LifecycleDecision decide_lifecycle(const LifecycleFacts& facts);
 // Of a decision to start a runner, once that has a place: its status as it will be when the runner is seen, which is then no news.
 void note_place(LifecycleDecision& decision, const std::string& node, WallTime wall);
 
+// Whether nothing is new but that a VM which runs is on its way to a size: most are there in less time than a write takes, and where
+// it has come to is then worth one.
+bool is_on_its_way(const VmStatus& before, const VmStatus& after);
+
 // What people should hear of, seen in two stored statuses of one VM. at, kind, ns and name are the caller's.
 std::vector<Event> events_between(const VmStatus& before, const VmStatus& after);
 

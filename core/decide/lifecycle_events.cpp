@@ -109,7 +109,7 @@ class Diff {
     now = condition(after_, "Degraded");
     then = condition(before_, "Degraded");
     const bool new_trouble = now && now->value && (!then || then->reason != now->reason);
-    if (new_trouble && (now->reason == "RunnerLost" || now->reason == "NodeLost")) say(true, now->reason, now->message);
+    if (new_trouble && (now->reason == "RunnerLost" || now->reason == "NodeLost" || now->reason == "CertificateNotRenewed")) say(true, now->reason, now->message);
   }
 
   const VmStatus& before_;
@@ -118,6 +118,16 @@ class Diff {
 };
 
 }  // namespace
+
+bool is_on_its_way(const VmStatus& before, const VmStatus& after) {
+  if (!runs(before.phase) || after.phase != Phase::scaling) return false;
+  VmStatus rest = after;
+  rest.phase = before.phase;
+  rest.why = before.why;
+  rest.cpu = before.cpu;
+  rest.memory = before.memory;
+  return rest == before;
+}
 
 std::vector<Event> events_between(const VmStatus& before, const VmStatus& after) { return Diff(before, after).events(); }
 

@@ -10,6 +10,10 @@ bool is_held(const RunnerFacts& runner) {
 
 bool may_live(const RunnerFacts& runner) { return !runner.vm_ended; }
 
+bool is_blocked(const RunnerFacts& runner) {
+  return runner.phase == RunnerPhase::starting && !runner.word && !runner.deleting && !runner.exit_reason.empty();
+}
+
 bool is_lost(const RunnerFacts& runner) { return !is_held(runner) && !runner.vm_ended; }
 
 bool is_running(const RunnerFacts& runner) {

@@ -49,7 +49,7 @@ struct RunnerFacts {
   bool vm_ended = false;               // no QEMU of its run_dir is left
   bool node_known = true;
   std::string endpoint;
-  std::string exit_reason;
+  std::string exit_reason;             // of one that is starting: what it cannot begin without
   Instant known_since{};               // seen first by this controller
   std::optional<RunnerWord> word;
 };
@@ -58,6 +58,8 @@ struct RunnerFacts {
 bool is_held(const RunnerFacts& runner);
 // A QEMU of it may exist. Nothing is started while one of a VM may.
 bool may_live(const RunnerFacts& runner);
+// It has not begun and cannot, as things are: its image is not there.
+bool is_blocked(const RunnerFacts& runner);
 // Its process left and its QEMU may have stayed.
 bool is_lost(const RunnerFacts& runner);
 // The machine runs the VM, by the runner's own word.
@@ -111,6 +113,7 @@ struct LifecycleFacts {
   std::string runs_at;                 // the migration's word: the VM is held by this runner from now on
   std::string fresh_name;              // for a runner, if one must be named; never used before
   std::string size_why;                // why another size than the wish is asked of the runner
+  std::string tend_why;                // why it has no fresh certificate, for which its spec asks
   Tries tries;
   Instant now{};
   WallTime wall{};

@@ -5,6 +5,11 @@
 namespace neonvm::decide {
 namespace {
 
+// Nothing is ordered from a machine that moves: its target was made for the size that it has.
+std::string size_reason(const LifecycleFacts& facts) {
+  return facts.migrating ? "waits for the end of migration " + facts.migration : facts.size_why;
+}
+
 void observe_size(const RunnerWord& word, const LifecycleFacts& facts, VmStatus& status) {
   status.cpu = word.cpu;
   status.memory = word.memory;
@@ -13,7 +18,7 @@ void observe_size(const RunnerWord& word, const LifecycleFacts& facts, VmStatus&
   const auto not_ordered_yet = [&facts](auto asked, auto ordered, bool& settled, std::string& why) {
     if (asked == ordered) return;
     settled = false;
-    if (!facts.size_why.empty()) why = facts.size_why;
+    if (std::string reason = size_reason(facts); !reason.empty()) why = std::move(reason);
   };
   not_ordered_yet(status.cpu.asked, word.cpu.asked, status.cpu.settled, status.cpu.why);
   not_ordered_yet(status.memory.asked, word.memory.asked, status.memory.settled, status.memory.why);
@@ -111,6 +116,7 @@ void observe(const RunnerFacts& runner, const LifecycleFacts& facts, VmStatus& s
     }
     status.phase = Phase::pending;
     status.why = runner.node.empty() ? "runner " + runner.name + " waits for a node" : being_started(runner.name);
+    if (is_blocked(runner)) status.why = runner.exit_reason;
     return;
   }
   const RunnerWord& word = *runner.word;
@@ -128,7 +134,7 @@ void observe(const RunnerFacts& runner, const LifecycleFacts& facts, VmStatus& s
   status.accelerator = word.accelerator;
   status.phase = phase_of(word, facts, status);
   status.why = why_of(runner);
-  if (status.why.empty()) status.why = facts.size_why;
+  if (status.why.empty() && (!facts.migrating || facts.spec.use() != Resources{word.cpu.asked, word.memory.asked})) status.why = size_reason(facts);
   observe_revision(word, facts, status);
 }
 
@@ -152,7 +158,7 @@ void clear_runner(VmStatus& status) {
   status.accelerator.clear();
 }
 
-void settle_conditions(const RunnerFacts* current, const std::string& available_reason, WallTime wall,
+void settle_conditions(const RunnerFacts* current, const std::string& available_reason, const std::string& tend_why, WallTime wall,
                        VmStatus& status) {
   const bool runs = current && is_running(*current) && current->word->fresh;
   std::string reason = available_reason;
@@ -166,6 +172,7 @@ void settle_conditions(const RunnerFacts* current, const std::string& available_
     degraded.reason = why;
     degraded.message = message;
   };
+  if (runs && !tend_why.empty()) raise("CertificateNotRenewed", tend_why);
   if (current && is_lost(*current)) raise("RunnerLost", "runner " + current->name + " vanished: " + current->exit_reason);
   if (current && is_held(*current) && current->word && !current->word->fresh) raise("RunnerSilent", status.why);
   if (current && may_live(*current) && !current->node_known) {

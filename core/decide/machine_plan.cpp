@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "core/decide/guest_planning.hpp"
+#include "core/decide/pod_network.hpp"
 
 namespace neonvm::decide {
 namespace {
@@ -108,6 +109,16 @@ Status plan_boot(const VmSpec& spec, const MachineDefaults& defaults, MachineSpe
   return {};
 }
 
+// The second card is eth1. Upstream's words for it, which its guests' kernels read; ours reads them in the guest's init, too.
+void plan_overlay(const Object& vm, const OverlayAddress& overlay, const MachineDefaults& defaults, MachineSpec& machine) {
+  MachineNetwork network;
+  network.kind = NetworkKind::tap;
+  network.mac = mac_of(vm.uid + "/overlay");
+  network.port = defaults.overlay_port;
+  machine.networks.push_back(std::move(network));
+  if (!machine.kernel.empty()) append(machine.cmdline, "ip=" + overlay.ip + ":::" + overlay.mask + ":" + machine.name + ":eth1:off");
+}
+
 MachineDisk root_disk(const VmSpec& spec, const std::string& directory) {
   MachineDisk disk;
   disk.id = "root";
@@ -117,6 +128,23 @@ MachineDisk root_disk(const VmSpec& spec, const std::string& directory) {
   disk.backing = spec.root_image;
   disk.size = spec.root_size.value_or(Bytes{});
   return disk;
+}
+
+// A pod that routes has rules for the ports, made of the same spec.
+void plan_network(const VmSpec& spec, const Object& vm, const MachineDefaults& defaults, MachineSpec& machine) {
+  MachineNetwork network;
+  network.mac = mac_of(vm.uid);
+  network.restrict_egress = !defaults.egress;
+  for (Port port : spec.ports) {
+    if (defaults.forward_all) port.host = port.guest;
+    if (port.host != 0) network.forwards.push_back(port);
+  }
+  if (defaults.routed) {
+    network.kind = NetworkKind::tap;
+    network.tap = pod::tap;
+    if (!machine.kernel.empty()) append(machine.cmdline, pod_network_parameter());
+  }
+  machine.networks.push_back(std::move(network));
 }
 
 }  // namespace
@@ -141,7 +169,7 @@ std::string uuid_of(std::string_view text) {
 }
 
 Result<MachineSpec> plan_machine(const VmSpec& spec, const Object& vm, const std::string& directory,
-                                 const MachineDefaults& defaults) {
+                                 const MachineDefaults& defaults, const OverlayAddress& overlay) {
   MachineSpec machine;
   machine.name = short_name(vm.name);
   machine.uuid = uuid_of(vm.uid);
@@ -151,14 +179,8 @@ Result<MachineSpec> plan_machine(const VmSpec& spec, const Object& vm, const std
   if (auto planned = plan_boot(spec, defaults, machine); !planned) return planned.error();
   if (!spec.root_image.empty()) machine.disks.push_back(root_disk(spec, directory));
   if (auto planned = plan_guest(spec, directory, defaults, machine); !planned) return planned.error();
-  MachineNetwork network;
-  network.mac = mac_of(vm.uid);
-  network.restrict_egress = !defaults.egress;
-  for (Port port : spec.ports) {
-    if (defaults.forward_all) port.host = port.guest;
-    if (port.host != 0) network.forwards.push_back(port);
-  }
-  machine.networks.push_back(std::move(network));
+  plan_network(spec, vm, defaults, machine);
+  if (!overlay.empty()) plan_overlay(vm, overlay, defaults, machine);
   machine.console_log = directory + "/console.log";
   return machine;
 }

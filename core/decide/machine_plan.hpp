@@ -23,6 +23,8 @@ struct MachineDefaults {
   std::string configs, secrets;    // folders in which a ConfigMap or Secret is one; empty: there are none here
   bool egress = false;             // user networking may reach beyond this machine's forwards
   std::string directory;           // where a VM's own files are on the machine that runs it; empty: as the orchestrator says
+  bool routed = false;             // the network is a pod's that routes for the VM (decide/pod_network)
+  std::string overlay_port;        // Unix socket at which a runner finds a place in the overlay network; empty: there is none
   bool forward_all = false;        // the network is the VM's own: every port of it is opened, under its own number
 };
 
@@ -32,9 +34,10 @@ struct MachineDefaults {
 // qmp those of cpus.use are filled. Base memory is memory.min, the rest up to memory.max is pluggable, plugged up to
 // memory.use at once. An image is never written to: the root disk is a qcow2 of the VM's own over it. It is booted by
 // the default guest's kernel as root=, or by its own boot loader when the spec's kernel is "firmware". Disks, tmpfs, files,
-// swap and sysctl are the guest plan's, for whichever init reads it.
+// swap and sysctl are the guest plan's, for whichever init reads it. With an address in the overlay network it has a second card, and the
+// kernel's ip= parameter says what its address is.
 Result<MachineSpec> plan_machine(const VmSpec& spec, const Object& vm, const std::string& directory,
-                                 const MachineDefaults& defaults);
+                                 const MachineDefaults& defaults, const OverlayAddress& overlay = {});
 
 // The kernel of a VM that its own disk boots.
 constexpr const char* firmware_kernel = "firmware";

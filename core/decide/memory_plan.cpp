@@ -95,6 +95,14 @@ Bytes floor_of(const MachineShape& shape, Bytes size, const MemoryLayout& layout
   return std::clamp(floor, std::min(shape.base_memory, size), size);
 }
 
+Bytes least_of(const MachineShape& shape, Bytes size, const GuestSample& sample) {
+  const Bytes base = std::min(shape.base_memory, size);
+  if (!is_known(sample.memory_available)) return base;
+  const Bytes spare = std::min(or_none(sample.memory_available), size) + std::min(or_none(sample.swap_free), size) - least_guest_room;
+  const Bytes above = size - spare - base;
+  return std::min(base + round_up(above, least_step.value), size);
+}
+
 // How much more becomes movable before the kernel's rule makes a block its own.
 Bytes movable_next(const MachineShape& shape, const MemoryLayout& layout) {
   // From there on a block of the kernel's own cannot describe the movable ones that it lets come.
@@ -179,6 +187,7 @@ std::optional<MemoryPlan> plan_memory(const MachineShape& shape, Bytes plugged, 
   plan.size = total_for(shape, plugged);
   plan.floor = floor_of(shape, plan.size, layout, sample);
   plan.reclaimable = plan.size - plan.floor;
+  plan.least = least_of(shape, plan.size, sample);
   plan.in_kernel_zone = plugged - layout.movable.managed;
   plan.kernel_size = layout.kernel.managed;
   plan.kernel_room = std::min(plan.kernel_size, layout.kernel.free + layout.kernel.file);

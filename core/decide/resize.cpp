@@ -94,7 +94,7 @@ class Planner {
     const Bytes wish = within_reach(wanted);
     plan_.memory.asked = facts_.asked.memory;
     plan_.memory.actual = total_for(shape_, facts_.plugged);
-    plan_.memory.why = wish == wanted ? out_of_reach(total_for(shape_, wish)) : facts_.memory_most_why;
+    plan_.memory.why = wish == wanted ? out_of_reach(total_for(shape_, wish)) : wish < wanted ? facts_.memory_most_why : held_up(wish);
     if (facts_.plugged == wish && facts_.plugged_wish == wish) {
       // Rounding up to a block is not a difference that anybody needs to hear of.
       if (plan_.memory.why.empty()) plan_.memory.actual = facts_.asked.memory;
@@ -116,11 +116,16 @@ class Planner {
     if (facts_.plugged > wish && !facts_.memory_held.empty()) add_why(plan_.memory.why, "the guest holds " + facts_.memory_held);
   }
 
-  // What is there already, or was wished, is no growth.
+  // What is there already, or was wished, is no growth; and a shrink that stops gives nothing back.
   Bytes within_reach(Bytes wanted) const {
-    if (!facts_.memory_most) return wanted;
-    const Bytes most = round_down(*facts_.memory_most - shape_.base_memory, std::max<std::uint64_t>(shape_.memory_block.value, 1));
-    return std::min(wanted, std::max(most, facts_.plugged));
+    const std::uint64_t block = std::max<std::uint64_t>(shape_.memory_block.value, 1);
+    if (facts_.memory_most) wanted = std::min(wanted, std::max(round_down(*facts_.memory_most - shape_.base_memory, block), facts_.plugged));
+    if (facts_.memory_least) wanted = std::max(wanted, std::min(round_up(*facts_.memory_least - shape_.base_memory, block), facts_.plugged));
+    return wanted;
+  }
+
+  std::string held_up(Bytes wish) const {
+    return "the guest has more in use: it stays at " + to_string(total_for(shape_, wish)) + " until it gives some up";
   }
 
   // Why this machine can never have exactly what was asked; empty when it can, to the block.

@@ -75,6 +75,7 @@ struct ResizeFacts {
   std::string memory_held;             // what the guest holds that cannot leave: "612Mi programs and tmpfs, 40Mi slab"
   std::optional<Bytes> memory_most;    // the largest size that the guest's kernel can describe now; never shrinks a VM
   std::string memory_most_why;
+  std::optional<Bytes> memory_least;   // the smallest size that leaves its guest room to run now; never grows a VM
   Attempt fill, online, memory;
 };
 

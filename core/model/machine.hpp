@@ -38,10 +38,14 @@ enum class NetworkKind { none, user, tap };
 struct MachineNetwork {
   NetworkKind kind = NetworkKind::user;
   std::string mac;                // "02:…"; the same on both sides of a migration
-  std::string tap;                // tap: name of an existing device that the runner's user may open
+  // tap: name of an existing device that the runner's user may open, or "/proc/self/fd/N", N above 7: one that whoever starts the machine
+  // holds open, as of a disk. Empty until the runner has it from `port`.
+  std::string tap;
   std::vector<Port> forwards;     // user: host port -> guest port
   bool restrict_egress = true;    // user: the guest reaches nothing outside (lab-virt.md 3)
   std::string forward_address{};  // of the host ports, numeric; empty: 127.0.0.1
+  std::string port{};             // Unix socket at which a node's overlay hands over the tap; empty: nobody does
+  std::uint32_t mtu = 0;          // tap: what the guest is told of it; 0: nothing
 
   friend bool operator==(const MachineNetwork&, const MachineNetwork&) = default;
 };
@@ -96,6 +100,7 @@ struct MachineSpec {
   std::string migration_host;
   std::uint16_t migration_port = 0;
   std::string tls_name;           // that the target's certificate must be for; empty: the host of its address
+  std::string tls_peer;           // whose a source's certificate must be, "CN=…"; empty: anybody's of the same CA
   std::vector<std::string> extra_args;  // for experts; appended unchanged
 
   friend bool operator==(const MachineSpec&, const MachineSpec&) = default;

@@ -35,6 +35,7 @@ struct MemoryPlan {
   Bytes movable_size, movable_free;
   Bytes most;                      // the largest size to be plugged now
   std::string most_why;            // of a `most` below the machine's: what is in the way, with numbers
+  Bytes least;                     // the smallest size that leaves the guest room to run, whatever it was told to give
 
   friend bool operator==(const MemoryPlan&, const MemoryPlan&) = default;
 };

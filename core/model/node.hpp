@@ -52,7 +52,7 @@ struct RunnerStatus {
   RunnerPhase phase = RunnerPhase::starting;
   std::string endpoint;              // "unix:/…/runner.sock" or "https://10.0.0.7:25183"; empty: not yet
   std::int64_t pid = 0;              // local only
-  std::string exit_reason;           // set with succeeded and failed
+  std::string exit_reason;           // how it ended; of one that is starting: what it cannot begin without
   WallTime started{}, ended{};
   bool vm_ended = false;             // set with succeeded and failed: its QEMU is known to be gone. false: it may still
                                      // run, and a successor with the same run_dir takes hold of it

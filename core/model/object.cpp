@@ -22,12 +22,13 @@ const char* to_string(Kind kind) {
     case Kind::node: return "Node";
     case Kind::runner: return "Runner";
     case Kind::neighbour: return "Neighbour";
+    case Kind::ip_pool: return "IPPool";
   }
   return "VirtualMachine";
 }
 
 std::optional<Kind> kind_from(std::string_view text) {
-  for (const Kind kind : {Kind::virtual_machine, Kind::migration, Kind::node, Kind::runner, Kind::neighbour}) {
+  for (const Kind kind : {Kind::virtual_machine, Kind::migration, Kind::node, Kind::runner, Kind::neighbour, Kind::ip_pool}) {
     if (text == to_string(kind)) return kind;
   }
   return std::nullopt;
@@ -41,6 +42,15 @@ Status check_name(std::string_view name) {
   }
   if (name.front() == '-' || name.back() == '-') return bad_name(name, "begins or ends with '-'");
   return {};
+}
+
+Status check_name(Kind kind, std::string_view name) {
+  if (kind != Kind::ip_pool || name.size() > 253) return check_name(name);
+  for (;;) {
+    const std::size_t dot = std::min(name.find('.'), name.size());
+    if (Status good = check_name(name.substr(0, dot)); !good || dot == name.size()) return good;
+    name.remove_prefix(dot + 1);
+  }
 }
 
 std::string short_name(const std::string& name) { return name.substr(name.find('/') + 1); }

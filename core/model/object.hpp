@@ -15,14 +15,17 @@
 
 namespace neonvm {
 
-// neighbour: what somebody else runs on a node, told by orchestrators that share their nodes; only read.
-enum class Kind { virtual_machine, migration, node, runner, neighbour };
+// neighbour: what somebody else runs on a node, told by orchestrators that share their nodes; only read. ip_pool: a range of the
+// overlay network's addresses and who has which (IpPool); its name may have dots.
+enum class Kind { virtual_machine, migration, node, runner, neighbour, ip_pool };
 
-const char* to_string(Kind kind);  // "VirtualMachine", "VirtualMachineMigration", "Node", "Runner", "Neighbour"
+const char* to_string(Kind kind);  // "VirtualMachine", "VirtualMachineMigration", "Node", "Runner", "Neighbour", "IPPool"
 std::optional<Kind> kind_from(std::string_view text);
 
 // Names are DNS labels (RFC 1123): they become host names, file names and Kubernetes names. Errors say what is allowed.
 Status check_name(std::string_view name);
+// Of an object of that kind: an IPPool's, called after its range, may also have dots.
+Status check_name(Kind kind, std::string_view name);
 // An orchestrator that sees many namespaces calls its objects "NAMESPACE/NAME"; this is the NAME, and of others the whole.
 std::string short_name(const std::string& name);
 // A name beside `name`, in its namespace: before + NAME + after, cut in the middle to what a DNS label may have.

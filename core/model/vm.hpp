@@ -110,6 +110,7 @@ struct VmSpec {
   bool acceleration = true;                  // KVM if usable
   bool ssh = true;                           // enableSSH: `neonvm ssh` may make keys for it
   std::optional<CpuScalingMode> cpu_scaling_mode;  // unset: the controller chooses
+  bool overlay = false;                      // extraNetwork.enable: a second card, in the network that VMs of all nodes share
   std::map<std::string, std::string> node_selector;
   std::optional<Revision> target_revision;
   WallTime target_revision_at{};             // when it was set: upstream's targetRevision carries both
@@ -182,6 +183,14 @@ struct Condition {
   friend bool operator==(const Condition&, const Condition&) = default;
 };
 
+// In the network that VMs of all nodes share: "10.100.128.0", "255.255.0.0". Both empty: none.
+struct OverlayAddress {
+  std::string ip, mask;
+
+  [[nodiscard]] bool empty() const { return ip.empty(); }
+  friend bool operator==(const OverlayAddress&, const OverlayAddress&) = default;
+};
+
 struct VmStatus {
   Phase phase = Phase::none;
   std::string why;                   // why it is in this phase, for people: "no node has 4 CPU free"
@@ -203,6 +212,7 @@ struct VmStatus {
   bool clock_warning = false;        // it was set back
   std::vector<std::string> notices;  // what the guest's hooks think people should know: "postgres: … wants a restart"
   std::string accelerator;           // "kvm", "tcg"
+  OverlayAddress overlay;            // kept over restarts and moves
   std::optional<Revision> current_revision;
   WallTime current_revision_at{};
   std::vector<Condition> conditions;

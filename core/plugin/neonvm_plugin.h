@@ -326,7 +326,8 @@ enum {
   NEONVM_OBJECT_MIGRATION = 1,
   NEONVM_OBJECT_NODE = 2,
   NEONVM_OBJECT_RUNNER = 3,
-  NEONVM_OBJECT_NEIGHBOUR = 4 /* a plugin from before it may refuse it */
+  NEONVM_OBJECT_NEIGHBOUR = 4, /* a plugin from before it may refuse it */
+  NEONVM_OBJECT_IP_POOL = 5    /* likewise */
 };
 enum {
   NEONVM_CHANGE_NONE = 0, /* the deadline came first, or wake */
@@ -377,6 +378,16 @@ typedef struct neonvm_orchestrator_table {
   int32_t (*bind_pod)(void* plugin, neonvm_text pod, neonvm_text uid, neonvm_text node, int64_t deadline, neonvm_error* error);
   /* RunnerAccess, of the scheduler's doors. */
   int32_t (*scheduler_access)(void* plugin, int64_t deadline, const neonvm_sink* access, neonvm_error* error);
+  /* `again`: nanoseconds; below 0: only when the VM's wish has changed, as without this call. */
+  int32_t (*tend)(void* plugin, neonvm_text vm, int64_t deadline, int64_t* again, neonvm_error* error);
+  /* `piece`: text, as it comes; lines below 0: all. */
+  int32_t (*runner_log)(void* plugin, neonvm_text runner, int64_t lines, int32_t follow, int64_t deadline, const neonvm_sink* piece,
+                        neonvm_error* error);
+  /* came: 0 or 1. */
+  int32_t (*show_room)(void* plugin, neonvm_text node, const neonvm_resources* free, int32_t came, int64_t deadline,
+                       neonvm_error* error);
+  /* place: ServicePlace. */
+  int32_t (*lead_service)(void* plugin, neonvm_text place, int64_t deadline, neonvm_error* error);
 } neonvm_orchestrator_table;
 
 #ifdef __cplusplus

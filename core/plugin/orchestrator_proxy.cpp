@@ -1,9 +1,12 @@
 #include "core/plugin/orchestrator_proxy.hpp"
 
+#include <exception>
+
 #include "core/plugin/orchestrator_structs.hpp"
 #include "core/plugin/slots.hpp"
 #include "core/plugin/watch_proxy.hpp"
 #include "core/wire/model_json.hpp"
+#include "core/wire/service_place.hpp"
 
 namespace neonvm::plugin {
 namespace {
@@ -203,6 +206,20 @@ Status OrchestratorProxy::bind_pod(const std::string& pod, const std::string& ui
   });
 }
 
+Status OrchestratorProxy::show_room(const std::string& node, const Resources& free, bool came, Deadline deadline) {
+  if (!has(table(), &Table::show_room)) return lacks(opened_->place(), "show_room");
+  const neonvm_resources size{free.cpu.value, 0, free.memory.value};
+  return opened_->call([&](neonvm_error* error) {
+    return table().show_room(opened_->handle(), to_text(node), &size, came ? 1 : 0, to_ns(deadline), error);
+  });
+}
+
+Status OrchestratorProxy::lead_service(const ServicePlace& place, Deadline deadline) {
+  if (!has(table(), &Table::lead_service)) return lacks(opened_->place(), "lead_service");
+  const std::string json = wire::encode(place);
+  return opened_->call([&](neonvm_error* error) { return table().lead_service(opened_->handle(), to_text(json), to_ns(deadline), error); });
+}
+
 Result<RunnerAccess> OrchestratorProxy::scheduler_access(Deadline deadline) {
   if (!has(table(), &Table::scheduler_access)) return lacks(opened_->place(), "scheduler_access");
   Kept kept;
@@ -210,6 +227,41 @@ Result<RunnerAccess> OrchestratorProxy::scheduler_access(Deadline deadline) {
     return table().scheduler_access(opened_->handle(), to_ns(deadline), kept.sink(), error);
   });
   return status ? decode_access(kept, *opened_) : status.error();
+}
+
+Result<std::optional<Duration>> OrchestratorProxy::tend(const Object& vm, Deadline deadline) {
+  if (!has(table(), &Table::tend)) return std::optional<Duration>();
+  const std::string json = wire::encode_object(vm);
+  std::int64_t again = -1;
+  const Status status = opened_->call([&](neonvm_error* error) {
+    return table().tend(opened_->handle(), to_text(json), to_ns(deadline), &again, error);
+  });
+  if (!status) return status.error();
+  return again < 0 ? std::optional<Duration>() : std::optional(Duration(again));
+}
+
+// What takes the pieces may throw, and nothing may throw through C.
+Status OrchestratorProxy::runner_log(const std::string& runner, std::int64_t lines, bool follow, const std::function<void(std::string_view)>& take,
+                                     Deadline deadline) {
+  if (!has(table(), &Table::runner_log)) return lacks(opened_->place(), "runner_log");
+  struct Taker {
+    const std::function<void(std::string_view)>& take;
+    std::exception_ptr thrown{};
+    static void piece(void* self, const char* bytes, std::size_t length) noexcept {
+      auto& me = *static_cast<Taker*>(self);
+      try {
+        if (!me.thrown) me.take({bytes, length});
+      } catch (...) {
+        me.thrown = std::current_exception();
+      }
+    }
+  } taker{take};
+  const neonvm_sink sink{&taker, &Taker::piece};
+  const Status status = opened_->call([&](neonvm_error* error) {
+    return table().runner_log(opened_->handle(), to_text(runner), lines, follow ? 1 : 0, to_ns(deadline), &sink, error);
+  });
+  if (taker.thrown) std::rethrow_exception(taker.thrown);
+  return status;
 }
 
 Result<Authority> OrchestratorProxy::webhook_authority(Deadline deadline) {

@@ -11,12 +11,13 @@ std::int32_t to_number(Kind kind) {
     case Kind::node: return NEONVM_OBJECT_NODE;
     case Kind::runner: return NEONVM_OBJECT_RUNNER;
     case Kind::neighbour: return NEONVM_OBJECT_NEIGHBOUR;
+    case Kind::ip_pool: return NEONVM_OBJECT_IP_POOL;
   }
   return -1;
 }
 
 Result<Kind> kind_from_number(std::int32_t number) {
-  for (const Kind kind : {Kind::virtual_machine, Kind::migration, Kind::node, Kind::runner, Kind::neighbour}) {
+  for (const Kind kind : {Kind::virtual_machine, Kind::migration, Kind::node, Kind::runner, Kind::neighbour, Kind::ip_pool}) {
     if (to_number(kind) == number) return kind;
   }
   return Error{Code::invalid_argument, "unknown object kind " + std::to_string(number)};

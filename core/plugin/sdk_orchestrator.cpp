@@ -3,6 +3,7 @@
 #include "core/plugin/orchestrator_structs.hpp"
 #include "core/plugin/plugin_sdk.hpp"
 #include "core/wire/model_json.hpp"
+#include "core/wire/service_place.hpp"
 
 namespace neonvm::plugin {
 namespace {
@@ -186,13 +187,46 @@ std::int32_t scheduler_access(void* p, std::int64_t deadline, const neonvm_sink*
   });
 }
 
+std::int32_t tend(void* p, neonvm_text vm, std::int64_t deadline, std::int64_t* again, neonvm_error* error) noexcept {
+  return guarded(error, [&]() -> Status {
+    const auto object = wire::decode_object(view(vm));
+    if (!object) return object.error();
+    const auto due = on(p).tend(*object, from_ns(deadline));
+    if (!due) return due.error();
+    *again = *due ? std::max<std::int64_t>((*due)->count(), 0) : -1;
+    return {};
+  });
+}
+
+std::int32_t runner_log(void* p, neonvm_text runner, std::int64_t lines, std::int32_t follow, std::int64_t deadline, const neonvm_sink* sink,
+                        neonvm_error* error) noexcept {
+  return guarded(error, [&] {
+    const auto take = [sink](std::string_view piece) { sink->take(sink->context, piece.data(), piece.size()); };
+    return on(p).runner_log(owned(runner), lines, follow != 0, take, from_ns(deadline));
+  });
+}
+
+std::int32_t show_room(void* p, neonvm_text node, const neonvm_resources* free, std::int32_t came, std::int64_t deadline,
+                       neonvm_error* error) noexcept {
+  return guarded(error, [&] {
+    return on(p).show_room(owned(node), {MilliCpu{free->milli_cpu}, Bytes{free->memory}}, came != 0, from_ns(deadline));
+  });
+}
+
+std::int32_t lead_service(void* p, neonvm_text place, std::int64_t deadline, neonvm_error* error) noexcept {
+  return guarded(error, [&]() -> Status {
+    const auto where = wire::decode_service_place(view(place));
+    return where ? on(p).lead_service(*where, from_ns(deadline)) : where.error();
+  });
+}
+
 constexpr neonvm_orchestrator_table orchestrator_table = {
     sizeof(neonvm_orchestrator_table),
     list, get, store<&Orchestrator::create>, store<&Orchestrator::update>, store<&Orchestrator::update_status>, remove,
     watch, watch_next, watch_wake, watch_close, store<&Orchestrator::start_runner>, stop_runner, hold_lease,
     release_lease,
     record, events, wait_events, vm_directory, runner_access, webhook_authority, list_runners, bind_pod,
-    scheduler_access,
+    scheduler_access, tend, runner_log, show_room, lead_service,
 };
 
 }  // namespace

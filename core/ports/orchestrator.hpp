@@ -7,16 +7,19 @@
 // thread at a time. Writes are conditional on Object::version: `conflict` means read again and decide again.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/model/instant.hpp"
 #include "core/model/node.hpp"
 #include "core/model/object.hpp"
 #include "core/model/result.hpp"
+#include "core/model/service_place.hpp"
 
 namespace neonvm {
 
@@ -102,6 +105,34 @@ class Orchestrator {
   virtual Result<RunnerAccess> scheduler_access(Deadline deadline) {
     (void)deadline;
     return Error{Code::unsupported, "this orchestrator keeps no secrets of a scheduler"};
+  }
+
+  // For those who count nodes and not books: what is free on a node for VMs and pods, told on the node itself. came: and somebody may fit
+  // now who waits for it; who waits by that node's news (a kube-scheduler) is woken.
+  virtual Status show_room(const std::string& node, const Resources& free, bool came, Deadline deadline) {
+    (void)node, (void)free, (void)came, (void)deadline;
+    return Error{Code::unsupported, "this orchestrator shows nobody what is free"};
+  }
+  // From now on requests to that service of ours go to this place alone. Idempotent; the last one counts, so only who leads calls it.
+  virtual Status lead_service(const ServicePlace& place, Deadline deadline) {
+    (void)place, (void)deadline;
+    return Error{Code::unsupported, "this orchestrator has no services"};
+  }
+
+  // Keeps fresh what a VM that runs is given beside its spec and that does not last: certificates. To be called by whoever leads,
+  // when it takes the VM up, when the VM's wish has changed, and when the answer says; none: only then. Failure: what is missing,
+  // for people; to be tried again after a while.
+  virtual Result<std::optional<Duration>> tend(const Object& vm, Deadline deadline) {
+    (void)vm, (void)deadline;
+    return std::optional<Duration>();
+  }
+
+  // What a runner says of itself, piece by piece as it comes: its last `lines` lines (below 0: all), and with `follow` on until the
+  // runner ends. deadline_exceeded: it would go on; not_found: there is no such runner, or nothing of its log any more.
+  virtual Status runner_log(const std::string& runner, std::int64_t lines, bool follow, const std::function<void(std::string_view)>& take,
+                            Deadline deadline) {
+    (void)runner, (void)lines, (void)follow, (void)take, (void)deadline;
+    return Error{Code::unsupported, "this orchestrator keeps no logs of runners"};
   }
 };
 

@@ -5,60 +5,29 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
-#include <openssl/x509v3.h>
 
-#include <memory>
+#include "core/runtime/x509.hpp"
 
 namespace neonvm::runtime {
+
+using namespace x509;
+
 namespace {
 
-template <auto free>
-struct Free {
-  template <typename T>
-  void operator()(T* it) const {
-    free(it);
-  }
-};
-using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
-using Cert = std::unique_ptr<X509, Free<X509_free>>;
-using Bio = std::unique_ptr<BIO, Free<BIO_free_all>>;
-using Names = std::unique_ptr<GENERAL_NAMES, Free<GENERAL_NAMES_free>>;
-
 constexpr std::chrono::minutes clocks_differ{5};
-constexpr std::size_t longest_common_name = 64;  // ub-common-name, RFC 5280 appendix A
-
-Error refused(const char* what) {
-  const unsigned long number = ERR_get_error();
-  ERR_clear_error();
-  const char* why = number != 0 ? ERR_reason_error_string(number) : nullptr;
-  return {Code::internal, std::string(what) + ": " + (why != nullptr ? why : "OpenSSL refused")};
-}
-
-std::string text_of(BIO* bio) {
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio, &data);
-  return size > 0 ? std::string(data, static_cast<std::size_t>(size)) : std::string();
-}
-
-Bio over(const std::string& text) { return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
 
 Result<KeyPair> as_text(EVP_PKEY* key, X509* certificate) {
-  const Bio key_text(BIO_new(BIO_s_mem())), certificate_text(BIO_new(BIO_s_mem()));
-  if (PEM_write_bio_PKCS8PrivateKey(key_text.get(), key, nullptr, nullptr, 0, nullptr, nullptr) != 1) return refused("writing a key");
+  const Bio certificate_text(BIO_new(BIO_s_mem()));
+  std::string key_text = text_of_key(key);
+  if (key_text.empty()) return refused("writing a key");
   if (PEM_write_bio_X509(certificate_text.get(), certificate) != 1) return refused("writing a certificate");
-  return KeyPair{text_of(key_text.get()), text_of(certificate_text.get())};
+  return KeyPair{std::move(key_text), text_of(certificate_text.get())};
 }
 
 Cert first_certificate(const std::string& pem) {
   Cert certificate(PEM_read_bio_X509(over(pem).get(), nullptr, nullptr, nullptr));
   ERR_clear_error();
   return certificate;
-}
-
-Key key_from(const std::string& pem) {
-  Key key(PEM_read_bio_PrivateKey(over(pem).get(), nullptr, nullptr, nullptr));
-  ERR_clear_error();
-  return key;
 }
 
 std::time_t seconds_of(WallTime time) { return std::chrono::system_clock::to_time_t(time); }
@@ -90,39 +59,10 @@ bool add_extension(X509* certificate, X509* issuer, int which, const char* value
   return extension && X509_add_ext(certificate, extension.get(), -1) == 1;
 }
 
-// As structures, not as the text of a configuration: no name can end one and begin another.
-bool add_name(GENERAL_NAMES* names, const std::string& name) {
-  unsigned char address[16];
-  std::unique_ptr<GENERAL_NAME, Free<GENERAL_NAME_free>> entry(GENERAL_NAME_new());
-  const int v4 = ::inet_pton(AF_INET, name.c_str(), address), v6 = v4 == 1 ? 0 : ::inet_pton(AF_INET6, name.c_str(), address);
-  if (v4 == 1 || v6 == 1) {
-    ASN1_OCTET_STRING* octets = ASN1_OCTET_STRING_new();
-    if (octets == nullptr || ASN1_OCTET_STRING_set(octets, address, v4 == 1 ? 4 : 16) != 1) return false;
-    GENERAL_NAME_set0_value(entry.get(), GEN_IPADD, octets);
-  } else {
-    ASN1_IA5STRING* text = ASN1_IA5STRING_new();
-    if (text == nullptr || ASN1_STRING_set(text, name.data(), static_cast<int>(name.size())) != 1) return false;
-    GENERAL_NAME_set0_value(entry.get(), GEN_DNS, text);
-  }
-  return sk_GENERAL_NAME_push(names, entry.release()) > 0;
-}
-
 bool add_names(X509* certificate, const std::vector<std::string>& wanted) {
   if (wanted.empty()) return true;
-  const Names names(GENERAL_NAMES_new());
-  for (const std::string& name : wanted)
-    if (!add_name(names.get(), name)) return false;
-  return X509_add1_ext_i2d(certificate, NID_subject_alt_name, names.get(), 0, 0) == 1;
-}
-
-Status check_names(const CertificateWish& wish) {
-  if (wish.common_name.empty() || wish.common_name.size() > longest_common_name)
-    return Error{Code::invalid_argument, "common name \"" + wish.common_name + "\": give 1 to 64 characters"};
-  for (const std::string& name : wish.names) {
-    const bool plain = name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-*:_") == std::string::npos;
-    if (name.empty() || !plain) return Error{Code::invalid_argument, "\"" + name + "\" is neither a DNS name nor an address"};
-  }
-  return {};
+  const Names names = general_names(wanted);
+  return names && X509_add1_ext_i2d(certificate, NID_subject_alt_name, names.get(), 0, 0) == 1;
 }
 
 std::string uses_of(const CertificateWish& wish) {

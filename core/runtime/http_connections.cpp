@@ -17,7 +17,7 @@ namespace neonvm::runtime {
 namespace {
 
 constexpr std::size_t longest_header = 64 * 1024;
-constexpr std::size_t most_idle = 8;
+constexpr std::size_t most_idle = 16;
 // Servers close what is idle after a minute or more; we are to be first.
 constexpr Duration longest_idle = std::chrono::seconds(30);
 

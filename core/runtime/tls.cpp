@@ -5,7 +5,11 @@
 
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/impl/src.hpp>
-#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/ssl/stream_base.hpp>
+#include <map>
+#include <mutex>
+
+#include "core/runtime/tls_layer.hpp"
 
 namespace neonvm::runtime {
 
@@ -13,58 +17,41 @@ namespace {
 
 namespace ssl = asio::ssl;
 
-class Layer : public TlsLayer {
- public:
-  Layer(Socket& socket, ssl::context& context, ssl::stream_base::handshake_type role)
-      : stream_(socket, context), role_(role) {}
-
-  SSL* native() { return stream_.native_handle(); }
-
-  void handshake(std::function<void(std::string why)> done) override {
-    stream_.async_handshake(role_, [this, done = std::move(done)](error_code error) {
-      if (error == asio::error::operation_aborted) return done("given up");
-      done(error ? why(error) : "");
-    });
-  }
-  void read(asio::mutable_buffer into, Completion done) override { stream_.async_read_some(into, std::move(done)); }
-  void write(asio::const_buffer from, Completion done) override { stream_.async_write_some(from, std::move(done)); }
-
- private:
-  std::string why(error_code error) {
-    const long verified = SSL_get_verify_result(native());
-    if (verified == X509_V_OK) return error.message();
-    return std::string("the other side's certificate: ") + X509_verify_cert_error_string(verified);
-  }
-
-  ssl::stream<Socket&> stream_;
-  ssl::stream_base::handshake_type role_;
-};
-
 class Context : public TlsContext {
  public:
-  Context(ssl::stream_base::handshake_type role, std::string name) : role_(role), name_(std::move(name)) {
-    SSL_CTX_set_min_proto_version(context_.native_handle(), TLS1_2_VERSION);
-    // 40 KiB less a connection while it is idle.
-    SSL_CTX_set_mode(context_.native_handle(), SSL_MODE_RELEASE_BUFFERS);
-    context_.set_options(ssl::context::default_workarounds | ssl::context::no_compression);
-  }
+  Context(ssl::stream_base::handshake_type role, std::string name) : role_(role), name_(std::move(name)) {}
+
+  // With what another one has loaded; only `name` is its own.
+  Context(std::shared_ptr<ssl::context> loaded, std::string name)
+      : context_(std::move(loaded)), role_(ssl::stream_base::client), name_(std::move(name)) {}
+
+  [[nodiscard]] std::shared_ptr<ssl::context> loaded() const { return context_; }
 
   Status load(const TlsFiles& files) {
+    SSL_CTX* const all = context_->native_handle();
+    SSL_CTX_set_min_proto_version(all, TLS1_2_VERSION);
+    // 40 KiB less a connection while it is idle.
+    SSL_CTX_set_mode(all, SSL_MODE_RELEASE_BUFFERS);
+    // Connections are kept, and none is begun again.
+    SSL_CTX_set_session_cache_mode(all, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_num_tickets(all, 0);
+    context_->set_options(ssl::context::default_workarounds | ssl::context::no_compression | SSL_OP_NO_TICKET);
     error_code error;
-    if (!files.certificate_pem.empty()) context_.use_certificate_chain(asio::buffer(files.certificate_pem), error);
-    else if (!files.certificate.empty()) context_.use_certificate_chain_file(files.certificate, error);
+    if (!files.certificate_pem.empty()) context_->use_certificate_chain(asio::buffer(files.certificate_pem), error);
+    else if (!files.certificate.empty()) context_->use_certificate_chain_file(files.certificate, error);
     if (error) return bad("certificate", files.certificate, error);
-    if (!files.key_pem.empty()) context_.use_private_key(asio::buffer(files.key_pem), ssl::context::pem, error);
-    else if (!files.key.empty()) context_.use_private_key_file(files.key, ssl::context::pem, error);
+    if (!files.key_pem.empty()) context_->use_private_key(asio::buffer(files.key_pem), ssl::context::pem, error);
+    else if (!files.key.empty()) context_->use_private_key_file(files.key, ssl::context::pem, error);
     if (error) return bad("key", files.key, error);
     return trust(files);
   }
 
   [[nodiscard]] std::unique_ptr<TlsLayer> layer(Socket& socket) const override {
-    auto made = std::make_unique<Layer>(socket, context_, role_);
-    if (role_ == ssl::stream_base::client) expect_name(made->native());
-    else if (!name_.empty()) SSL_set1_host(made->native(), name_.c_str());
-    return made;
+    SSL* const made = SSL_new(context_->native_handle());
+    if (made == nullptr) throw std::bad_alloc();
+    if (role_ == ssl::stream_base::client) expect_name(made);
+    else if (!name_.empty()) SSL_set1_host(made, name_.c_str());
+    return tls_layer(socket, made, role_ == ssl::stream_base::server, context_);
   }
 
  private:
@@ -72,11 +59,11 @@ class Context : public TlsContext {
     error_code error;
     const bool client = role_ == ssl::stream_base::client, any = !files.ca.empty() || !files.ca_pem.empty();
     if (client && files.unverified) return {};
-    if (!files.ca_pem.empty()) context_.add_certificate_authority(asio::buffer(files.ca_pem), error);
-    else if (!files.ca.empty()) context_.load_verify_file(files.ca, error);
+    if (!files.ca_pem.empty()) context_->add_certificate_authority(asio::buffer(files.ca_pem), error);
+    else if (!files.ca.empty()) context_->load_verify_file(files.ca, error);
     if (error) return bad("ca", files.ca, error);
-    if (client && !any) context_.set_default_verify_paths(error);
-    if (client || any) context_.set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert, error);
+    if (client && !any) context_->set_default_verify_paths(error);
+    if (client || any) context_->set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert, error);
     return {};
   }
 
@@ -90,7 +77,7 @@ class Context : public TlsContext {
     SSL_set_tlsext_host_name(connection, name_.c_str());
   }
 
-  mutable ssl::context context_{ssl::context::tls};
+  std::shared_ptr<ssl::context> context_ = std::make_shared<ssl::context>(ssl::context::tls);
   ssl::stream_base::handshake_type role_;
   std::string name_;
 };
@@ -116,7 +103,18 @@ Result<std::shared_ptr<const TlsContext>> tls_server(const TlsFiles& files) {
 }
 
 Result<std::shared_ptr<const TlsContext>> tls_client(const TlsFiles& files, const std::string& address) {
-  return make(ssl::stream_base::client, files, files.server_name.empty() ? address : files.server_name);
+  const std::string name = files.server_name.empty() ? address : files.server_name;
+  // Whoever brings nothing but trust in one authority, as towards thousands of runners, has it with all the others.
+  const bool shared = !files.ca_pem.empty() && files.certificate.empty() && files.certificate_pem.empty() && !files.unverified;
+  if (!shared) return make(ssl::stream_base::client, files, name);
+  static std::mutex mutex;
+  static std::map<std::string, std::weak_ptr<ssl::context>> by_authority;
+  const std::lock_guard lock(mutex);
+  if (auto loaded = by_authority[files.ca_pem].lock()) return std::shared_ptr<const TlsContext>(std::make_shared<Context>(std::move(loaded), name));
+  std::erase_if(by_authority, [](const auto& each) { return each.second.expired(); });
+  auto made = make(ssl::stream_base::client, files, name);
+  if (made) by_authority[files.ca_pem] = static_cast<const Context&>(**made).loaded();
+  return made;
 }
 
 }  // namespace neonvm::runtime

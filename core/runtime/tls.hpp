@@ -1,7 +1,8 @@
 // TLS above a socket, without showing OpenSSL. Private to the runtime.
 //
 // Implemented in tls.cpp; the guest's build has tls_none.cpp instead, whose every call is `unsupported`. Contexts are
-// shared by the connections of one server or client; loop thread only.
+// shared by the connections of one server or client, those of clients that trust one authority and have no certificate by all of
+// them, on any thread; a connection belongs to one thread.
 #pragma once
 
 #include <functional>

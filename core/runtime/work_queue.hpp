@@ -17,9 +17,11 @@ namespace neonvm::runtime {
 struct WorkOutcome {
   enum class Kind { success, retry, again } kind = Kind::success;
   Duration delay{};
+  bool conflict = false;           // of again: somebody else wrote meanwhile
   static WorkOutcome success() { return {}; }
-  static WorkOutcome retry() { return {Kind::retry, {}}; }
-  static WorkOutcome again(Duration d) { return {Kind::again, d}; }
+  static WorkOutcome retry() { return {Kind::retry, {}, false}; }
+  static WorkOutcome again(Duration d) { return {Kind::again, d, false}; }
+  static WorkOutcome conflicted() { return {Kind::again, {}, true}; }
 };
 
 struct WorkQueueOptions {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/wire/model_json.hpp"
+#include "core/wire/vm_tls.hpp"
 
 namespace neonvm::wire {
 namespace {
@@ -64,7 +65,11 @@ const Json& part(const Json& object, const char* key) {
 FaultLines faults_of_vm(const Json& object) {
   const auto spec = decode_vm_spec(vm_of(object));
   if (!spec) return lines_of(spec.error().message);
-  return violations(*spec);
+  FaultLines lines = violations(*spec);
+  if (const auto tls = read_tls_wish(dump_json(part(object, "spec"))); !tls) {
+    for (std::string& line : lines_of(tls.error().message)) lines.push_back(std::move(line));
+  }
+  return lines;
 }
 
 FaultLines frozen_in_vm(const Json& before, const Json& after) {

@@ -22,6 +22,8 @@ void describe(auto& v, Like<MachineNetwork> auto& n) {
   v.need("kind", n.kind);
   v.field("mac", n.mac);
   v.field("tap", n.tap);
+  v.field("port", n.port);
+  v.field_or("mtu", n.mtu, 0);
   v.field("forwards", n.forwards);
   v.field("forwardAddress", n.forward_address);
   v.field_or("restrictEgress", n.restrict_egress, true);
@@ -71,6 +73,7 @@ void describe(auto& v, Like<MachineSpec> auto& m) {
   v.field("migrationHost", m.migration_host);
   v.field_or("migrationPort", m.migration_port, 0);
   v.field("tlsName", m.tls_name);
+  v.field("tlsPeer", m.tls_peer);
   v.field("extraArgs", m.extra_args);
 }
 

@@ -23,7 +23,8 @@ void describe(auto& v, Like<Owner> auto& o) {
 const char* api_version(Kind kind) {
   switch (kind) {
     case Kind::virtual_machine:
-    case Kind::migration: return "vm.neon.tech/v1";
+    case Kind::migration:
+    case Kind::ip_pool: return "vm.neon.tech/v1";
     case Kind::node:
     case Kind::runner:
     case Kind::neighbour: return "neonvm.dev/v1";

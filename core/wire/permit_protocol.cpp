@@ -40,6 +40,10 @@ void describe(Reader& reader, PermitRequest& request) {
     request.last_permit.emplace();
     resources_members(members, *request.last_permit);
   });
+  reader.open_group("neonvm", [&request](Reader& ours) {
+    ours.field("life", request.asked.life);
+    ours.field("question", request.asked.number);
+  });
   reader.group("metrics", [&request](Reader& metrics) { metrics.field("loadAvg1M", request.load1); });
 }
 
@@ -61,6 +65,7 @@ std::string encode(const PermitRequest& request) {
   json["lastPermit"] = request.last_permit ? write_resources(*request.last_permit) : Ordered();
   const bool load_known = request.load1 && std::isfinite(*request.load1);
   json["metrics"] = load_known ? Ordered{{"loadAvg1M", *request.load1}} : Ordered();
+  if (request.asked != AskId{}) json["neonvm"] = Ordered{{"life", request.asked.life}, {"question", request.asked.number}};
   return dump(json);
 }
 

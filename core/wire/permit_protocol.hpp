@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/model/headroom.hpp"
 #include "core/model/resources.hpp"
 #include "core/model/result.hpp"
 
@@ -25,6 +26,7 @@ struct PermitRequest {
   Resources wanted;
   std::optional<Resources> last_permit;
   std::optional<double> load1;
+  AskId asked{};                            // ours: {"neonvm":{"life":…,"question":…}}; left out where an agent has no leases
 
   friend bool operator==(const PermitRequest&, const PermitRequest&) = default;
 };

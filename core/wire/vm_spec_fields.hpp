@@ -66,10 +66,14 @@ void describe(auto& v, Like<VmSpec> auto& s) {
   v.field_or("enableAcceleration", s.acceleration, true);
   v.field_or("enableSSH", s.ssh, true);
   v.field("cpuScalingMode", s.cpu_scaling_mode);
+  v.group("extraNetwork", [&s](auto& network) {
+    network.field_or("enable", s.overlay, false);
+    network.keep({"interface", "multusNetwork"});
+  });
   revision_at(v, "targetRevision", s.target_revision, s.target_revision_at);
   v.keep({"disks", "qmp", "qmpManual", "runnerPort", "affinity", "tolerations", "schedulerName", "serviceAccountName",
           "podResources", "imagePullSecrets", "targetArchitecture", "extraInitContainers", "initScript",
-          "extraNetwork", "service_links", "runnerImage", "tls", "overcommit",
+          "service_links", "runnerImage", "tls", "overcommit",
           "enableNetworkMonitoring"});
 }
 

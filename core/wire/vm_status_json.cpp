@@ -35,6 +35,8 @@ void where_members(auto& v, auto& s) {
   v.field("endpoint", s.endpoint);
   v.field("migration", s.migration);
   v.field("accelerator", s.accelerator);
+  v.field("extraNetIP", s.overlay.ip);
+  v.field("extraNetMask", s.overlay.mask);
 }
 
 // Always written, as upstream does; a VM that was never reconciled has no status at all.
@@ -67,7 +69,7 @@ void describe(auto& v, Like<VmStatus> auto& s) {
   v.field("notices", s.notices);
   revision_at(v, "currentRevision", s.current_revision, s.current_revision_at);
   v.field("conditions", s.conditions);
-  v.keep({"podIP", "extraNetIP", "extraNetMask", "sshSecretName", "tlsSecretName"});
+  v.keep({"podIP", "sshSecretName", "tlsSecretName"});
 }
 
 Result<VmStatus> decode_vm_status(std::string_view json) { return read_text<VmStatus>(json, Keys::strict); }

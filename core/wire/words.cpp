@@ -92,7 +92,7 @@ std::span<const Word<RunnerPhase>> words(RunnerPhase) {
 
 std::span<const Word<Kind>> words(Kind) {
   using enum Kind;
-  return named<Kind, virtual_machine, neonvm::Kind::migration, node, runner, neighbour>();
+  return named<Kind, virtual_machine, neonvm::Kind::migration, node, runner, neighbour, ip_pool>();
 }
 
 std::span<const Word<Code>> words(Code) {

@@ -20,6 +20,7 @@
 #include "guest/kernel_cmdline.hpp"
 #include "guest/power.hpp"
 #include "guest/process_setup.hpp"
+#include "guest/storage.hpp"
 #include "guest/text_fields.hpp"
 #include "guest/workload_news.hpp"
 
@@ -71,6 +72,11 @@ std::optional<std::string> bring_network_up(const KernelCmdline& cmdline) {
   if (!plan) {
     say(plan.error().message);
     return std::nullopt;
+  }
+  for (const std::string& text : cmdline.all("ip")) {
+    const auto other = parse_card_plan(text);
+    if (!other) continue;
+    if (const Status up = bring_up(other->card, other->plan); !up) say(up.error().message);
   }
   const auto card = first_card();
   if (!card || plan->none) return std::nullopt;
@@ -181,7 +187,7 @@ void leave_workload_out(const std::vector<std::string>& missing) {
 }
 
 [[noreturn]] void end(PowerEnd how) {
-  leave_storage();
+  for (const std::string& word : leave_storage()) say(word);
   const Status ended = end_machine(how);
   say(ended.error().message);
   for (;;) ::pause();

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <filesystem>
 #include <set>
+#include <vector>
 
 #include "guest/file_text.hpp"
 #include "guest/text_fields.hpp"
@@ -107,6 +108,25 @@ Result<AddressPlan> parse_address_plan(std::string_view text) {
     *field = *number;
   }
   if (!rest.empty()) return bad_plan(text);
+  return plan;
+}
+
+std::optional<CardPlan> parse_card_plan(std::string_view text) {
+  std::vector<std::string_view> parts{""};
+  for (std::size_t at = 0, begin = 0; at <= text.size(); ++at) {
+    if (at < text.size() && text[at] != ':') continue;
+    parts.back() = text.substr(begin, at - begin);
+    begin = at + 1;
+    if (at < text.size()) parts.emplace_back();
+  }
+  enum Part : std::size_t { address, server, gateway, mask, host, card, protocol };
+  if (parts.size() <= card || parts[card].empty()) return std::nullopt;
+  const auto own = parse_address(parts[address]), net = parse_address(parts[mask]);
+  if (!own || !net || *own == 0) return std::nullopt;
+  CardPlan plan{std::string(parts[card]), {}};
+  plan.plan.address = *own;
+  plan.plan.mask = *net;
+  plan.plan.gateway = parse_address(parts[gateway]).value_or(0);
   return plan;
 }
 

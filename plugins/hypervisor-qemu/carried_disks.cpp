@@ -132,15 +132,13 @@ void LiveMigration::perform(CarryDeed deed, Deadline deadline) {
     case CarryDeed::undo: {
       // Before QEMU tells of it: it is over when the mirrors are gone, not when the memory's copy has ended.
       enter(CarryStage::undoing);
-      // Then: what waits for the target keeps QEMU from listening to the rest.
-      copies_.cut(deadline);
       bool begun = false;
       {
         const std::lock_guard lock(mutex_);
         begun = memory_begun_;
         if (given_up_.empty() && !cancel_asked_ && !begun) given_up_ = "the copy of a disk ended by itself";
       }
-      if (begun) (void)monitor_.execute(plain("migrate_cancel"), deadline);
+      copies_.cut(begun, deadline);
       return;
     }
     case CarryDeed::clear:

@@ -129,10 +129,14 @@ void add_network(Argv& argv, const MachineNetwork& network, std::size_t index, b
     }
     add(argv, {"-netdev", backend});
   } else {
-    add(argv, {"-netdev", "tap,id=" + id + ",ifname=" + escape_commas(network.tap) + ",script=no,downscript=no"});
+    const auto open_tap = named_descriptor(network.tap);
+    const std::string tap = open_tap ? "fd=" + number(static_cast<std::uint64_t>(*open_tap))
+                                     : "ifname=" + escape_commas(network.tap) + ",script=no,downscript=no";
+    add(argv, {"-netdev", "tap,id=" + id + "," + tap});
   }
   std::string device = "virtio-net-pci,id=nic" + number(index) + ",netdev=" + id + ",romfile=";
   if (!network.mac.empty()) device += ",mac=" + escape_commas(network.mac);
+  if (network.mtu != 0) device += ",host_mtu=" + number(network.mtu);
   add(argv, {"-device", device});
 }
 
@@ -185,6 +189,16 @@ Status check_disks(const MachineSpec& spec) {
   }
   return {};
 }
+
+Status check_networks(const MachineSpec& spec) {
+  for (const MachineNetwork& network : spec.networks) {
+    if (network.kind != NetworkKind::tap) continue;
+    if (network.tap.empty()) return wrong("networks", "a tap has no name" + (network.port.empty() ? std::string() : ", and none came from " + network.port));
+    if (named_descriptor(network.tap).value_or(INT_MAX) <= lock_fd) return wrong("networks", "descriptors up to " + number(lock_fd) + " are QEMU's own");
+    if (network.mtu != 0 && (network.mtu < 68 || network.mtu > 65535)) return wrong("networks", "an MTU must be 68 to 65535");
+  }
+  return {};
+}
 }  // namespace
 
 std::string network_id(std::size_t index) { return "net" + number(index); }
@@ -216,6 +230,7 @@ Status check(const MachineSpec& spec) {
   if (spec.pluggable_memory.value % block != 0) return wrong("pluggableMemory", "must be a multiple of memoryBlock");
   if (spec.plugged_at_start > spec.pluggable_memory) return wrong("pluggedAtStart", "is more than pluggableMemory");
   if (auto valid = check_migration(spec); !valid) return valid;
+  if (auto valid = check_networks(spec); !valid) return valid;
   return check_disks(spec);
 }
 

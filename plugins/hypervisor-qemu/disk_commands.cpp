@@ -1,5 +1,6 @@
 #include "plugins/hypervisor-qemu/disk_commands.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace neonvm::qemu {
@@ -49,11 +50,18 @@ QmpCommand make_credentials(const std::string& folder, bool server) {
 
 QmpCommand drop_credentials() { return {"object-del", text(Json{{"id", credentials_id}}), false}; }
 
-QmpCommand start_disk_server(const MigrationPlace& place) {
+QmpCommand make_peer(const std::string& subject) {
+  return {"object-add", text(Json{{"qom-type", "authz-simple"}, {"id", peer_id}, {"identity", subject}}), false};
+}
+
+QmpCommand drop_peer() { return {"object-del", text(Json{{"id", peer_id}}), false}; }
+
+QmpCommand start_disk_server(const MigrationPlace& place, bool only_peer) {
   Json arguments;
   if (place.tls()) {
     const Json at = {{"host", place.host}, {"port", std::to_string(place.disks_port())}};
     arguments = {{"addr", {{"type", "inet"}, {"data", at}}}, {"tls-creds", credentials_id}};
+    if (only_peer) arguments["tls-authz"] = peer_id;
   } else {
     arguments = {{"addr", {{"type", "unix"}, {"data", {{"path", place.disks_path()}}}}}};
   }
@@ -89,6 +97,11 @@ QmpCommand cut_remote_disk(const std::string& id) {
   return {"yank", text(Json{{"instances", Json::array({instance})}}), true};
 }
 
+std::uint64_t mirror_buffer(std::uint64_t speed) {
+  constexpr std::uint64_t chunk = 64 * kib;  // of a qcow2 image, and what a mirror keeps count of
+  return std::clamp(speed / 4 / chunk * chunk, chunk, 16 * mib);
+}
+
 QmpCommand start_mirror(const std::string& id, bool over_backing, std::uint64_t speed) {
   // write-blocking: a guest that writes faster than the network waits, else the copy would never end.
   // No auto-dismiss: how it ended is asked for, an event may be lost with a connection.
@@ -97,8 +110,12 @@ QmpCommand start_mirror(const std::string& id, bool over_backing, std::uint64_t 
                     {"target", mirror_of(id)},
                     {"sync", over_backing ? "top" : "full"},
                     {"copy-mode", "write-blocking"},
+                    {"on-target-error", "stop"},  // not "report": it would end by itself, while the guest writes (end_mirror)
                     {"auto-dismiss", false}};
-  if (speed > 0) arguments["speed"] = speed;
+  if (speed > 0) {
+    arguments["speed"] = speed;
+    arguments["buf-size"] = mirror_buffer(speed);
+  }
   return {"blockdev-mirror", text(arguments), false};
 }
 
@@ -119,6 +136,17 @@ Result<std::vector<Mirror>> read_mirrors(std::string_view body) {
                        Bytes{number(job, "total-progress")}, Bytes{number(job, "current-progress")}});
   }
   return mirrors;
+}
+
+Result<std::set<std::string>> read_stuck_mirrors(std::string_view body) {
+  auto jobs = read_list(body, "query-block-jobs");
+  if (!jobs) return jobs.error();
+  std::set<std::string> disks;
+  for (const Json& job : *jobs) {
+    const std::string id = string(job, "device"), status = string(job, "io-status");
+    if (id.starts_with(mirror_prefix) && !status.empty() && status != "ok") disks.insert(id.substr(mirror_prefix.size()));
+  }
+  return disks;
 }
 
 QmpCommand ask_nodes() { return {"query-named-block-nodes", R"({"flat":true})", false}; }

@@ -2,10 +2,18 @@
 
 #include <algorithm>
 
+#include "plugins/hypervisor-qemu/clock.hpp"
 #include "plugins/hypervisor-qemu/disk_commands.hpp"
 #include "plugins/hypervisor-qemu/qmp_commands.hpp"
 
 namespace neonvm::qemu {
+
+namespace {
+
+// For what waits for nobody but a target that may be lost.
+constexpr Duration prompt = std::chrono::seconds(1);
+
+}  // namespace
 
 CarryDeed next_deed(const CarryFacts& facts) {
   const bool memory_lost = facts.stage != CarryStage::copying && (facts.status == "failed" || facts.status == "cancelled");
@@ -64,11 +72,14 @@ Status DiskCopies::mirror(std::uint64_t speed, Deadline deadline) {
 }
 
 Result<DiskCopies::State> DiskCopies::look(Deadline deadline) {
-  const std::vector<QmpCommand> questions{plain("query-jobs"), ask_written()};
+  const std::vector<QmpCommand> questions{plain("query-jobs"), ask_written(), plain("query-block-jobs")};
   const auto answers = monitor_.execute_all(questions, deadline);
   if (!answers[0]) return answers[0].error();
   auto mirrors = read_mirrors(*answers[0]);
   if (!mirrors) return mirrors.error();
+  if (!answers[2]) return answers[2].error();
+  const auto stuck = read_stuck_mirrors(*answers[2]);
+  if (!stuck) return stuck.error();
   State state;
   if (answers[1]) state.position = std::to_string(read_written(*answers[1]).value_or(0));
   std::size_t ready = 0, ended = disks_.size();
@@ -79,7 +90,8 @@ Result<DiskCopies::State> DiskCopies::look(Deadline deadline) {
     // "standby": ready, and paused for a moment.
     if (mirror.status == "ready" || mirror.status == "standby") ++ready;
     if (mirror.status != "concluded") --ended;
-    if (!mirror.error.empty() && state.error.empty()) state.error = "disk " + mirror.disk + ": " + mirror.error;
+    const std::string error = stuck->contains(mirror.disk) ? "the target cannot be written" : mirror.error;
+    if (!error.empty() && state.error.empty()) state.error = "disk " + mirror.disk + ": " + error;
   }
   state.ready = ready == disks_.size();
   state.ended = ended == disks_.size();
@@ -95,9 +107,19 @@ void DiskCopies::end(Deadline deadline) {
 
 void DiskCopies::disconnect(Deadline deadline) { each(cut_remote_disk, deadline); }
 
-void DiskCopies::cut(Deadline deadline) {
+// In one go: who sent it may die after it, and the guest runs on all the same.
+void DiskCopies::cut(bool memory, Deadline deadline) {
+  const auto body = monitor_.execute(plain("query-status"), deadline);
+  const auto state = body ? read_run_state(*body) : body.error();
+  const bool runs = state && *state == "running";
+  std::vector<QmpCommand> commands;
+  if (memory) commands.push_back(plain("migrate_cancel"));
+  if (runs) commands.push_back(plain("stop"));
+  for (const std::string& disk : disks_) commands.push_back(end_mirror(disk, false));
+  if (runs) commands.push_back(plain("cont"));
+  (void)monitor_.execute_all(commands, std::min<Deadline>(deadline, clock_now() + prompt));
+  // What waits for the target keeps the mirrors from ending, and QEMU from standing still.
   disconnect(deadline);
-  each([](const std::string& disk) { return end_mirror(disk, false); }, deadline);
 }
 
 void DiskCopies::clear(Deadline deadline) {

@@ -57,7 +57,8 @@ class DiskCopies {
 
   void end(Deadline deadline);    // as soon as both sides are the same
   void disconnect(Deadline deadline);  // even of a QEMU that does not answer because it waits for the target
-  void cut(Deadline deadline);    // now, whatever they wait for
+  // Now, whatever they wait for; with memory, its migration, too. A guest that runs stands still for the moment that this takes.
+  void cut(bool memory, Deadline deadline);
   void clear(Deadline deadline);  // what has ended
 
  private:

@@ -14,7 +14,7 @@ Status unless_said(const Result<std::string>& answer, const char* words) {
 
 Status serve_disks(Monitor& monitor, const MachineSpec& spec, const MigrationPlace& place, Deadline deadline) {
   // By us before, or by the holder before us.
-  const auto started = unless_said(monitor.execute(start_disk_server(place), deadline), "already running");
+  const auto started = unless_said(monitor.execute(start_disk_server(place, !spec.tls_peer.empty()), deadline), "already running");
   if (!started) return started.error().at("to take the disks");
   for (const MachineDisk& disk : spec.disks) {
     if (disk.read_only) continue;

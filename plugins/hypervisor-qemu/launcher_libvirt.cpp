@@ -77,7 +77,7 @@ class LibvirtLauncher final : public Launcher {
   Result<std::shared_ptr<WatchedProcess>> launch(const MachineSpec& spec, const LaunchFacts& facts,
                                                  Deadline deadline) override {
     if (!named_descriptors(spec).empty()) {
-      return Error{Code::unsupported, "libvirt's QEMU inherits no open files: a disk must have a name of its own"};
+      return Error{Code::unsupported, "libvirt's QEMU inherits no open files: a disk and a tap must have names of their own"};
     }
     auto xml = domain_xml(spec, facts, settings_);
     if (!xml) return xml.error();

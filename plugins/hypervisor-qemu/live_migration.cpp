@@ -78,8 +78,14 @@ Status LiveMigration::use_tls(const MigrationPlace& place, bool server, Deadline
     auto made = monitor_.execute(make_credentials(spec_.tls_dir, server), deadline);
     if (!made) return made.error().at("certificates in " + spec_.tls_dir);
   }
+  const bool only_peer = place.tls() && server && !spec_.tls_peer.empty();
+  if (only_peer) {
+    (void)monitor_.execute(drop_peer(), deadline);
+    auto made = monitor_.execute(make_peer(spec_.tls_peer), deadline);
+    if (!made) return made.error().at("tlsPeer " + spec_.tls_peer);
+  }
   const std::string name = place.tls() && !server ? spec_.tls_name : "";
-  auto set = monitor_.execute(set_migration_tls(place.tls() ? credentials_id : "", name), deadline);
+  auto set = monitor_.execute(set_migration_tls(place.tls() ? credentials_id : "", name, only_peer ? peer_id : ""), deadline);
   if (!set) return set.error();
   return {};
 }
@@ -111,10 +117,10 @@ void LiveMigration::reset(const MigrationSpec& limits, bool stand_still) {
   disks_total_ = disks_copied_ = Bytes{0};
   before_memory_ = Duration::zero();
   disks_stall_ = stall_;
-  // A mirror sends up to 16 MiB at once, and then waits until that is what the limit allows.
+  // What a mirror sends at once, and then waits for.
   if (limits.max_bandwidth > 0) {
-    const double at_once = static_cast<double>(16 * mib * std::max<std::size_t>(spec_.disks.size(), 1));
-    disks_stall_ += from_seconds(at_once / static_cast<double>(limits.max_bandwidth));
+    const std::uint64_t share = std::max<std::uint64_t>(limits.max_bandwidth / std::max<std::size_t>(spec_.disks.size(), 1), 1);
+    disks_stall_ += from_seconds(static_cast<double>(mirror_buffer(share)) / static_cast<double>(share));
   }
   post_copy_allowed_ = limits.allow_post_copy;
   post_copy_asked_ = false;

@@ -22,6 +22,8 @@ std::vector<int> named_descriptors(const MachineSpec& spec) {
       if (const auto number = named_descriptor(*path)) numbers.push_back(*number);
     }
   }
+  for (const MachineNetwork& network : spec.networks)
+    if (const auto number = named_descriptor(network.tap)) numbers.push_back(*number);
   return numbers;
 }
 

@@ -13,6 +13,6 @@
 namespace neonvm::qemu {
 
 std::optional<int> named_descriptor(const std::string& path);
-std::vector<int> named_descriptors(const MachineSpec& spec);  // of its disks and their backing images
+std::vector<int> named_descriptors(const MachineSpec& spec);  // of its disks, their backing images, and taps
 
 }  // namespace neonvm::qemu

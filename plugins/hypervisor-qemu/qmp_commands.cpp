@@ -147,8 +147,11 @@ QmpCommand set_migration_parameters(const MigrationLimits& limits) {
   return {"migrate-set-parameters", text(arguments), false};
 }
 
-QmpCommand set_migration_tls(const std::string& credentials, const std::string& name) {
-  return {"migrate-set-parameters", text(Json{{"tls-creds", credentials}, {"tls-hostname", name}}), false};
+QmpCommand set_migration_tls(const std::string& credentials, const std::string& name, const std::string& peer) {
+  Json arguments = {{"tls-creds", credentials}, {"tls-hostname", name}};
+  // Once it is set it cannot be taken back: QEMU would look for a peer called "".
+  if (!peer.empty()) arguments["tls-authz"] = peer;
+  return {"migrate-set-parameters", text(arguments), false};
 }
 
 QmpCommand continue_migration() { return {"migrate-continue", text(Json{{"state", "pre-switchover"}}), false}; }

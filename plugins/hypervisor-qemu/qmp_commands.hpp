@@ -56,7 +56,7 @@ struct MigrationLimits {
   std::uint64_t downtime_ms = 300;
 };
 // Of both sides. Empty: no TLS; the name that the other side's certificate must be for, empty: the host it is called by.
-QmpCommand set_migration_tls(const std::string& credentials, const std::string& name);
+QmpCommand set_migration_tls(const std::string& credentials, const std::string& name, const std::string& peer);
 // The guest stands still ("pre-switchover"): on with it.
 QmpCommand continue_migration();
 QmpCommand set_migration_capabilities(const std::vector<std::string>& enabled, const std::vector<std::string>& disabled);

@@ -148,7 +148,23 @@ Status ClusterOrchestrator::bind_pod(const std::string& pod, const std::string& 
   return parts ? door_of(parts->first).bind_pod(parts->second, uid, node, deadline) : parts.error();
 }
 
+Status ClusterOrchestrator::show_room(const std::string& node, const Resources& free, bool came, Deadline deadline) {
+  return whole_.show_room(node, free, came, deadline);
+}
+Status ClusterOrchestrator::lead_service(const ServicePlace& place, Deadline deadline) { return whole_.lead_service(place, deadline); }
 Result<RunnerAccess> ClusterOrchestrator::scheduler_access(Deadline deadline) { return whole_.scheduler_access(deadline); }
+
+Result<std::optional<Duration>> ClusterOrchestrator::tend(const Object& vm, Deadline deadline) {
+  const auto own = plain(vm);
+  if (!own) return own.error();
+  return door_of(own->ns).tend(*own, deadline);
+}
+
+Status ClusterOrchestrator::runner_log(const std::string& runner, std::int64_t lines, bool follow, const std::function<void(std::string_view)>& take,
+                                       Deadline deadline) {
+  const auto parts = split_name(runner);
+  return parts ? door_of(parts->first).runner_log(parts->second, lines, follow, take, deadline) : parts.error();
+}
 
 Result<Authority> ClusterOrchestrator::webhook_authority(Deadline deadline) { return whole_.webhook_authority(deadline); }
 

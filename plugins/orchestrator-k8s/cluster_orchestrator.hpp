@@ -37,7 +37,12 @@ class ClusterOrchestrator final : public Orchestrator {
   Result<RunnerAccess> runner_access(const std::string& vm_name, Deadline deadline) override;
   Result<Authority> webhook_authority(Deadline deadline) override;
   Status bind_pod(const std::string& pod, const std::string& uid, const std::string& node, Deadline deadline) override;
+  Status show_room(const std::string& node, const Resources& free, bool came, Deadline deadline) override;
+  Status lead_service(const ServicePlace& place, Deadline deadline) override;
   Result<RunnerAccess> scheduler_access(Deadline deadline) override;
+  Result<std::optional<Duration>> tend(const Object& vm, Deadline deadline) override;
+  Status runner_log(const std::string& runner, std::int64_t lines, bool follow, const std::function<void(std::string_view)>& take,
+                    Deadline deadline) override;
 
  private:
   using Write = Result<Object> (K8sOrchestrator::*)(const Object&, Deadline);

@@ -5,11 +5,15 @@
 
 #include "core/wire/model_json.hpp"
 #include "core/wire/pod.hpp"
+#include "core/wire/vm_tls.hpp"
+#include "plugins/orchestrator-k8s/guest_secrets.hpp"
 #include "plugins/orchestrator-k8s/json_text.hpp"
 #include "plugins/orchestrator-k8s/object_json.hpp"
 #include "plugins/orchestrator-k8s/resources.hpp"
 #include "plugins/orchestrator-k8s/runner_detour.hpp"
 #include "plugins/orchestrator-k8s/scheduler_secrets.hpp"
+#include "plugins/orchestrator-k8s/secret_json.hpp"
+#include "plugins/orchestrator-k8s/ssh_secret.hpp"
 #include "plugins/orchestrator-k8s/webhook_trust.hpp"
 
 namespace neonvm::k8s {
@@ -46,18 +50,40 @@ bool begins(const std::string& vm) {
   return (phase.empty() || phase == "Pending") && number_at(json, "/status/restartCount") == 0;
 }
 
+// A status cannot be selected by. Only this VM, not a later one of its name.
+void mark_node(WrittenBehind& behind, const Object& vm, const std::function<void(const std::string&)>& warn) {
+  const auto status = wire::decode_vm_status(vm.status);
+  const auto marked = vm.labels.find(node_label);
+  const std::string before = marked == vm.labels.end() ? "" : marked->second;
+  if (!status || status->node == before || vm.deleting) return;
+  const Json label = status->node.empty() ? Json() : Json(status->node);
+  behind.put(vm.uid, {called("mark the node of", vm.kind, vm.name), "PATCH", object_path(vm.kind, vm.ns, vm.name),
+                      dump({{"metadata", {{"uid", vm.uid}, {"labels", {{node_label, label}}}}}}), "application/merge-patch+json"},
+             warn);
+}
+
+Object with_secret_names(Object vm) {
+  Json status = Json::parse(vm.status, nullptr, false);
+  name_secrets(Json::parse(vm.spec, nullptr, false), vm.name, status);
+  if (status.is_object()) vm.status = dump(status);
+  return vm;
+}
+
 }  // namespace
 
 Result<Server> Server::open(Access access, const PodSettings& pod) {
   auto client = ApiClient::open(std::move(access));
   if (!client) return client.error();
-  return Server{*client, std::make_shared<RunnerSecrets>(*client, pod.own_namespace), std::make_shared<UnheldVersions>(),
-                std::make_shared<WrittenVms>()};
+  const auto behind = std::make_shared<WrittenBehind>(*client);
+  return Server{*client, std::make_shared<RunnerSecrets>(*client, pod.own_namespace),
+                std::make_shared<VmCertificates>(*client, pod.own_namespace), std::make_shared<UnheldVersions>(),
+                std::make_shared<WrittenVms>(), behind, std::make_shared<UsageOnPods>(behind)};
 }
 
 K8sOrchestrator::K8sOrchestrator(const Server& server, std::string ns, PodSettings pod, std::function<void(const std::string&)> warn)
     : client_(server.client), ns_(std::move(ns)), pod_(std::move(pod)), warn_(std::move(warn)), events_(client_, ns_),
-      secrets_(server.secrets), unheld_(server.unheld), written_(server.written) {}
+      secrets_(server.secrets), certificates_(server.certificates), unheld_(server.unheld), written_(server.written),
+      behind_(server.behind), usage_(server.usage) {}
 
 Result<std::unique_ptr<K8sOrchestrator>> K8sOrchestrator::open(Access access, PodSettings pod,
                                                                std::function<void(const std::string&)> warn) {
@@ -123,7 +149,7 @@ Result<Object> K8sOrchestrator::write(const ApiRequest& request, Kind kind, Dead
 
 Result<Object> K8sOrchestrator::create(const Object& object, Deadline deadline) {
   if (Status may = ours_to_write(object.kind); !may) return may.error();
-  if (Status named = check_name(object.name); !named) return named.error();
+  if (Status named = check_name(object.kind, object.name); !named) return named.error();
   return write({called("create", object.kind, object.name), "POST", collection_path(object.kind, ns_), encode_new(object, ns_)},
                object.kind, deadline);
 }
@@ -165,7 +191,8 @@ Result<Object> K8sOrchestrator::update_status(const Object& object, Deadline dea
     if (!there || (there->version == object.version && there->status == object.status)) return there;
     if (there->version != object.version) return Error{Code::conflict, what + ": it was written by somebody else since it was read"};
   }
-  return write({what, "PATCH", path(object.kind, object.name) + "/status", status_patch(object), json_patch}, object.kind, deadline);
+  const std::string patch = status_patch(object.kind == Kind::virtual_machine ? with_secret_names(object) : object);
+  return write({what, "PATCH", path(object.kind, object.name) + "/status", patch, json_patch}, object.kind, deadline);
 }
 
 Status K8sOrchestrator::remove(Kind kind, const std::string& name, Deadline deadline) {
@@ -184,6 +211,17 @@ Result<std::unique_ptr<Watch>> K8sOrchestrator::watch(Kind kind, Deadline deadli
   options.ns = ns_;
   options.warn = warn_;
   options.unheld = unheld_;
+  options.node = pod_.only_node;
+  const bool marks = pod_.mark_nodes && kind == Kind::virtual_machine;
+  const bool tells = pod_.publish_usage && (kind == Kind::virtual_machine || kind == Kind::runner);
+  if (marks || tells) {
+    options.told = [marks, tells, behind = behind_, usage = usage_, warn = warn_](const Change& change) {
+      if (change.kind == ChangeKind::synced) return;
+      const bool gone = change.kind == ChangeKind::deleted;
+      if (marks && !gone) mark_node(*behind, change.object, warn);
+      if (tells) usage->saw(change.object, gone, warn);
+    };
+  }
   auto watch = K8sWatch::open(client_, std::move(options), deadline);
   if (!watch) return watch.error();
   return std::unique_ptr<Watch>(std::move(*watch));
@@ -220,6 +258,41 @@ Result<std::string> K8sOrchestrator::vm_text(const std::string& name, const std:
   return client_->call(about, deadline);
 }
 
+// Before the pod, which cannot begin without them.
+Status K8sOrchestrator::make_secrets(const RunnerSpec& runner, const std::string& vm, Deadline deadline) {
+  const Json vm_spec = Json::parse(vm, nullptr, false).value("spec", Json());
+  const bool first = begins(vm);
+  if (const auto made = secrets_->ensure(ns_, runner.vm, runner.vm_uid, first, deadline); !made) return made.error();
+  if (wants_ssh(vm_spec)) {
+    if (Status made = ensure_ssh_secret(*client_, ns_, runner.vm, runner.vm_uid, first, deadline); !made) return made;
+  }
+  // One that comes by migration has the certificate that its source has; a wish that came after that one's start is for the next.
+  if (runner.role == RunnerRole::target) return {};
+  const auto tls = wire::read_tls_wish(dump(vm_spec));
+  if (!tls) return tls.error();
+  if (!*tls) return {};
+  const auto certified = certificates_->ensure({ns_, runner.vm, runner.vm_uid}, **tls, deadline);
+  return certified ? Status{} : Status(certified.error());
+}
+
+// Nobody is asked about a VM without spec.tls before the certificate of its runners can be due.
+Result<std::optional<Duration>> K8sOrchestrator::tend(const Object& vm, Deadline deadline) {
+  const auto tls = wire::read_tls_wish(vm.spec);
+  if (!tls) return tls.error();
+  WallTime due = RunnerSecrets::not_due_before(vm.created);
+  if (due <= wall_now()) {
+    const auto runners = secrets_->ensure(ns_, vm.name, vm.uid, false, deadline);
+    if (!runners) return runners.error();
+    due = *runners;
+  }
+  if (*tls) {
+    const auto guests = certificates_->ensure({ns_, vm.name, vm.uid}, **tls, deadline);
+    if (!guests) return guests.error();
+    due = std::min(due, *guests);
+  }
+  return std::optional<Duration>(std::max<Duration>(due - wall_now(), std::chrono::seconds(1)));
+}
+
 Result<Object> K8sOrchestrator::start_runner(const Object& runner, Deadline deadline) {
   const auto spec = wire::decode_runner_spec(runner.spec);
   if (!spec) return Error{Code::invalid_argument, "runner \"" + runner.name + "\": spec: " + spec.error().message};
@@ -227,7 +300,7 @@ Result<Object> K8sOrchestrator::start_runner(const Object& runner, Deadline dead
   if (!vm) return vm.error();
   auto pod = encode_runner_pod(runner, *vm, ns_, pod_);
   if (!pod) return pod.error();
-  if (Status made = secrets_->ensure(ns_, spec->vm, spec->vm_uid, begins(*vm), deadline); !made) return made.error();
+  if (Status made = make_secrets(*spec, *vm, deadline); !made) return made.error();
   return write({called("start", Kind::runner, runner.name), "POST", collection_path(Kind::runner, ns_), std::move(*pod)},
                Kind::runner, deadline);
 }

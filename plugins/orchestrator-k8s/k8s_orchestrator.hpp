@@ -17,6 +17,9 @@
 #include "plugins/orchestrator-k8s/runner_secrets.hpp"
 #include "plugins/orchestrator-k8s/settings.hpp"
 #include "plugins/orchestrator-k8s/unheld_versions.hpp"
+#include "plugins/orchestrator-k8s/usage_on_pods.hpp"
+#include "plugins/orchestrator-k8s/vm_certificates.hpp"
+#include "plugins/orchestrator-k8s/written_behind.hpp"
 #include "plugins/orchestrator-k8s/written_vms.hpp"
 
 namespace neonvm::k8s {
@@ -25,8 +28,11 @@ namespace neonvm::k8s {
 struct Server {
   std::shared_ptr<ApiClient> client;
   std::shared_ptr<RunnerSecrets> secrets;
+  std::shared_ptr<VmCertificates> certificates;
   std::shared_ptr<UnheldVersions> unheld;
   std::shared_ptr<WrittenVms> written;
+  std::shared_ptr<WrittenBehind> behind;
+  std::shared_ptr<UsageOnPods> usage;
   static Result<Server> open(Access access, const PodSettings& pod);
 };
 
@@ -57,12 +63,18 @@ class K8sOrchestrator final : public Orchestrator {
   Result<RunnerAccess> runner_access(const std::string& vm_name, Deadline deadline) override;
   Result<Authority> webhook_authority(Deadline deadline) override;
   Status bind_pod(const std::string& pod, const std::string& uid, const std::string& node, Deadline deadline) override;
+  Status show_room(const std::string& node, const Resources& free, bool came, Deadline deadline) override;
+  Status lead_service(const ServicePlace& place, Deadline deadline) override;
   Result<RunnerAccess> scheduler_access(Deadline deadline) override;
+  Result<std::optional<Duration>> tend(const Object& vm, Deadline deadline) override;
+  Status runner_log(const std::string& runner, std::int64_t lines, bool follow, const std::function<void(std::string_view)>& take,
+                    Deadline deadline) override;
 
  private:
   Result<std::vector<Object>> list_where(Kind kind, const std::string& selector, Deadline deadline);
   Result<Object> merge_and_put(const Object& object, Deadline deadline);
   Result<Object> write(const ApiRequest& request, Kind kind, Deadline deadline);
+  Status make_secrets(const RunnerSpec& runner, const std::string& vm, Deadline deadline);
   Result<std::string> vm_text(const std::string& name, const std::string& uid, Deadline deadline);
   Result<LeaseRecord> read_lease(const std::string& name, Deadline deadline);
   Status write_lease(const LeaseRecord& before, const std::string& name, const std::string& holder, Duration ttl, Deadline);
@@ -74,8 +86,11 @@ class K8sOrchestrator final : public Orchestrator {
   const std::function<void(const std::string&)> warn_;
   EventLog events_;
   const std::shared_ptr<RunnerSecrets> secrets_;
+  const std::shared_ptr<VmCertificates> certificates_;
   const std::shared_ptr<UnheldVersions> unheld_;
   const std::shared_ptr<WrittenVms> written_;
+  const std::shared_ptr<WrittenBehind> behind_;
+  const std::shared_ptr<UsageOnPods> usage_;
   std::mutex lease_mutex_;
   LeaseBook leases_;
 };

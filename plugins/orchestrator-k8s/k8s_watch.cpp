@@ -37,7 +37,10 @@ Result<std::optional<Change>> K8sWatch::next(Deadline deadline) {
   deadline = std::max<Deadline>(deadline, now() + one_look);
   while (true) {
     if (woken_.exchange(false)) return std::optional<Change>{};
-    if (auto change = state_.take()) return std::optional<Change>{std::move(change)};
+    if (auto change = state_.take()) {
+      if (options_.told) options_.told(*change);
+      return std::optional<Change>{std::move(change)};
+    }
     if (now() >= deadline) break;
     if (now() < again_at_) pause(std::min<Deadline>(deadline, again_at_));
     else step(deadline);
@@ -71,10 +74,10 @@ ApiRequest K8sWatch::request() const {
     query = "?watch=1&allowWatchBookmarks=true&resourceVersion=" + std::to_string(state_.place()) + "&timeoutSeconds=" +
             std::to_string(std::max<std::int64_t>(1, options_.lifetime / std::chrono::seconds(1)));
   }
-  if (const std::string selector = selector_of(options_.kind); !selector.empty()) {
+  if (const std::string selector = selector_of(options_.kind, options_.node); !selector.empty()) {
     query += "&labelSelector=" + url_encoded(selector);
   }
-  if (const std::string selector = field_selector_of(options_.kind); !selector.empty()) {
+  if (const std::string selector = field_selector_of(options_.kind, options_.node); !selector.empty()) {
     query += "&fieldSelector=" + url_encoded(selector);
   }
   request.target = collection_path(options_.kind, options_.ns) + query;

@@ -23,11 +23,13 @@ namespace neonvm::k8s {
 struct WatchOptions {
   Kind kind = Kind::virtual_machine;
   std::string ns;
+  std::string node;                               // only what is there; empty: everything
   std::size_t page = 500;
   Duration lifetime = std::chrono::seconds(60);   // of one watch request; the server then ends it, and it is made anew
   Duration silence = std::chrono::seconds(20);    // beyond that, or without a byte of a list: the server is hung
   std::function<void(const std::string&)> warn;
   std::shared_ptr<UnheldVersions> unheld;         // told of what is read; may be null
+  std::function<void(const Change&)> told;        // of each change before it is given away; quick; may be null
 };
 
 class K8sWatch final : public Watch {

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "core/wire/model_json.hpp"
+#include "core/wire/node_status.hpp"
 #include "plugins/orchestrator-k8s/json_text.hpp"
 #include "plugins/orchestrator-k8s/object_json.hpp"
 
@@ -60,6 +61,18 @@ Status read_watermark(const std::string& text, double& watermark) {
   return {};
 }
 
+// The kubelet puts the family first that the cluster prefers.
+NodeStatus addresses_of(const Json& json) {
+  NodeStatus status;
+  const Json::json_pointer at("/status/addresses");
+  if (!json.contains(at) || !json.at(at).is_array()) return status;
+  for (const Json& each : json.at(at)) {
+    const std::string address = text_at(each, "/address");
+    if (text_at(each, "/type") == "InternalIP" && !address.empty()) status.addresses.push_back(address);
+  }
+  return status;
+}
+
 }  // namespace
 
 Result<Object> node_object(std::string_view text) {
@@ -83,6 +96,7 @@ Result<Object> node_object(std::string_view text) {
   if (!object) return object;
   wire::encode_node(node, *object);
   object->annotations = annotations;
+  object->status = wire::encode(addresses_of(json));
   return object;
 }
 

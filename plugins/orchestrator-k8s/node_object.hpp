@@ -1,7 +1,7 @@
 // node_object: a Kubernetes Node as ours. Pure.
 //
 // Capacity is what the node may give to pods (allocatable); a node that is cordoned or not Ready takes no VMs. The
-// watermark is an annotation, 0.9 without it.
+// watermark is an annotation, 0.9 without it. Its status (NodeStatus) has its addresses of type InternalIP.
 #pragma once
 
 #include <string_view>

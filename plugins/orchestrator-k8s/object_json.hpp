@@ -20,6 +20,10 @@ namespace neonvm::k8s {
 constexpr const char* owner_annotation = "neonvm.dev/owner-uid";
 // Of a Node: the share above which VMs are to leave it.
 constexpr const char* watermark_annotation = "neonvm.dev/watermark";
+// What is free there by the books, {"cpu":QUANTITY,"memory":QUANTITY}; and when somebody who waits last got room there, in seconds since 1970:
+// a label, because a kube-scheduler looks again at whom it could not place when a node's labels change, and not for annotations.
+constexpr const char* headroom_annotation = "neonvm.dev/headroom";
+constexpr const char* room_came_label = "neonvm.dev/room-came";
 
 // invalid_argument: "VirtualMachine web: metadata.…".
 Result<Object> decode(Kind kind, std::string_view json);

@@ -14,6 +14,7 @@ std::string collection_path(Kind kind, const std::string& ns) {
   switch (kind) {
     case Kind::virtual_machine: return "/apis/vm.neon.tech/v1" + in_namespace(ns) + "/virtualmachines";
     case Kind::migration: return "/apis/vm.neon.tech/v1" + in_namespace(ns) + "/virtualmachinemigrations";
+    case Kind::ip_pool: return "/apis/vm.neon.tech/v1" + in_namespace(ns) + "/ippools";
     case Kind::node: return "/api/v1/nodes";
     case Kind::runner:
     case Kind::neighbour: return "/api/v1" + in_namespace(ns) + "/pods";
@@ -35,12 +36,14 @@ std::string secret_path(const std::string& ns, const std::string& name) {
   return "/api/v1" + in_namespace(ns) + "/secrets" + (name.empty() ? "" : "/" + url_encoded(name));
 }
 
-std::string selector_of(Kind kind) {
+std::string selector_of(Kind kind, const std::string& node) {
+  if (kind == Kind::virtual_machine && !node.empty()) return std::string(node_label) + "=" + node;
   if (kind == Kind::neighbour) return std::string("!") + pod::role_label;
   return kind == Kind::runner ? vm_name_label : "";
 }
 
-std::string field_selector_of(Kind kind) {
+std::string field_selector_of(Kind kind, const std::string& node) {
+  if (kind == Kind::runner && !node.empty()) return "spec.nodeName=" + node;
   return kind == Kind::neighbour ? "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed" : "";
 }
 

@@ -1,9 +1,14 @@
 #include "plugins/orchestrator-k8s/runner_pod.hpp"
 
+#include <algorithm>
 #include <set>
 
 #include "core/wire/model_json.hpp"
+#include "core/wire/pod_usage.hpp"
+#include "plugins/orchestrator-k8s/guest_secrets.hpp"
 #include "plugins/orchestrator-k8s/json_text.hpp"
+#include "plugins/orchestrator-k8s/kernel_image.hpp"
+#include "plugins/orchestrator-k8s/object_json.hpp"
 #include "plugins/orchestrator-k8s/resources.hpp"
 #include "plugins/orchestrator-k8s/runner_secrets.hpp"
 
@@ -72,6 +77,14 @@ void add_files(const MachineSpec& machine, Json& volumes, Json& mounts) {
   }
 }
 
+// Made by the kubelet, and filled by the node's overlay; nobody else's pod has it.
+void add_overlay(const MachineSpec& machine, const std::string& ns, const std::string& runner, Json& volumes, Json& mounts) {
+  if (std::none_of(machine.networks.begin(), machine.networks.end(), [](const MachineNetwork& each) { return each.port == pod::overlay_port; })) return;
+  const std::string folder = std::string(pod::overlay_ports) + "/" + ns + "_" + runner;
+  volumes.push_back({{"name", "overlay"}, {"hostPath", {{"path", folder}, {"type", "DirectoryOrCreate"}}}});
+  mounts.push_back(mount("overlay", pod::overlay_folder, true));
+}
+
 Json runner_arguments(const Object& runner, const PodSettings& settings, bool has_image) {
   Json words = {"runner", "--name", runner.name, "--spec", pod::spec_file, "--listen", "https://0.0.0.0:" + std::to_string(settings.port),
                 "--credentials", pod::access, "--farewell", pod::farewell, "--forward-address", "0.0.0.0",
@@ -80,21 +93,28 @@ Json runner_arguments(const Object& runner, const PodSettings& settings, bool ha
   return words;
 }
 
-Json runner_of(const Object& runner, const MachineSpec& machine, const Json& vm, const PodSettings& settings, Json& volumes) {
-  const std::string image = text_at(vm, "/spec/runnerImage");
+std::string runner_image_of(const Json& vm, const PodSettings& settings) {
+  const std::string own = text_at(vm, "/spec/runnerImage");
+  return own.empty() ? settings.image : own;
+}
+
+Json pod_address() { return {{"name", "POD_IP"}, {"valueFrom", {{"fieldRef", {{"fieldPath", "status.podIP"}}}}}}; }
+
+Json runner_of(const Object& runner, const MachineSpec& machine, const Json& vm, const std::string& ns, const PodSettings& settings, Json& volumes) {
   Json mounts = Json::array({mount("spec", "/neonvm/spec", true), mount("access", pod::access, true), mount("run", pod::run_folder, false),
                              mount("disks", pod::disks, false)});
   const bool has_image = !machine.disks.empty() && !machine.disks.front().backing.empty();
   if (has_image) mounts.push_back(mount("image", pod::door_folder, true));
   add_files(machine, volumes, mounts);
+  add_overlay(machine, ns, runner.name, volumes, mounts);
+  mount_guest_secrets(machine, text_at(vm, "/metadata/name"), volumes, mounts);
   const Json ready = {{"httpGet", {{"path", "/ready"}, {"port", "runner"}, {"scheme", "HTTPS"}}}, {"periodSeconds", 2}, {"timeoutSeconds", 2}};
   return {{"name", runner_container},
-          {"image", image.empty() ? settings.image : image},
+          {"image", runner_image_of(vm, settings)},
           {"imagePullPolicy", "IfNotPresent"},
           {"command", {"/usr/bin/neonvm"}},
           {"args", runner_arguments(runner, settings, has_image)},
-          {"env", Json::array({{{"name", "POD_IP"}, {"valueFrom", {{"fieldRef", {{"fieldPath", "status.podIP"}}}}}},
-                               {{"name", "HOME"}, {"value", pod::home}}, {{"name", "TMPDIR"}, {"value", pod::run_folder}}})},
+          {"env", Json::array({pod_address(), {{"name", "HOME"}, {"value", pod::home}}, {{"name", "TMPDIR"}, {"value", pod::run_folder}}})},
           {"resources", resources_of(machine, vm, settings)},
           {"ports", ports_of(vm, settings)},
           {"readinessProbe", ready},
@@ -108,8 +128,8 @@ void add_image(const MachineSpec& machine, const Json& vm, const PodSettings& se
   if (machine.disks.empty() || machine.disks.front().backing.empty()) return;
   const std::string door = std::string(pod::door_folder) + "/door";
   const Json small = {{"requests", {{"cpu", "1m"}, {"memory", "4Mi"}}}, {"limits", {{"memory", "32Mi"}}}};
-  const std::string own = text_at(vm, "/spec/runnerImage"), policy = text_at(vm, "/spec/guest/rootDisk/imagePullPolicy");
-  pod_spec["initContainers"] = Json::array({{{"name", "image-door"}, {"image", own.empty() ? settings.image : own}, {"imagePullPolicy", "IfNotPresent"},
+  const std::string policy = text_at(vm, "/spec/guest/rootDisk/imagePullPolicy");
+  pod_spec["initContainers"] = Json::array({{{"name", "image-door"}, {"image", runner_image_of(vm, settings)}, {"imagePullPolicy", "IfNotPresent"},
                                              {"command", {pod::image_door, "--copy", door}}, {"resources", small},
                                              {"securityContext", least_privilege()},
                                              {"volumeMounts", Json::array({mount("image", pod::door_folder, false)})}}});
@@ -121,6 +141,13 @@ void add_image(const MachineSpec& machine, const Json& vm, const PodSettings& se
                                     {"securityContext", least_privilege()},
                                     {"volumeMounts", Json::array({mount("image", pod::door_folder, false)})}});
   pod_spec["volumes"].push_back({{"name", "image"}, {"emptyDir", {{"medium", "Memory"}, {"sizeLimit", "16Mi"}}}});
+}
+
+// As they are, and last: they may count on what ours have brought. A name of ours is refused by the API server.
+void add_own_init_containers(const Json& vm, Json& pod_spec) {
+  const Json* own = find(vm, "/spec/extraInitContainers");
+  if (own == nullptr || !own->is_array()) return;
+  for (const Json& each : *own) pod_spec["initContainers"].push_back(each);
 }
 
 // Terms are alternatives, so each of the VM's own must name the node, too.
@@ -146,19 +173,44 @@ Json volumes_of(const RunnerSpec& spec) {
                       {{"name", "disks"}, {"emptyDir", Json::object()}}});
 }
 
-Json pod_spec(const Object& runner, const RunnerSpec& spec, const MachineSpec& machine, const Json& vm, const PodSettings& settings) {
+bool is_routed(const MachineSpec& machine) { return !machine.networks.empty() && machine.networks.front().tap == pod::tap; }
+
+// What needs a right is done by root before the runner starts, which needs none: it owns the tap, and opens it.
+void add_network(const MachineSpec& machine, const std::string& image, Json& pod_spec) {
+  if (!is_routed(machine)) return;
+  Json rights = least_privilege();
+  rights["runAsUser"] = 0;
+  rights["runAsNonRoot"] = false;
+  rights["capabilities"]["add"] = Json::array({"NET_ADMIN"});
+  const Json tun = mount("tun", "/dev/net/tun", false);
+  pod_spec["initContainers"].push_back({{"name", "network"}, {"image", image}, {"imagePullPolicy", "IfNotPresent"},
+                                        {"command", {"/usr/bin/neonvm"}},
+                                        {"args", {"pod-network", "--spec", pod::spec_file, "--address", "$(POD_IP)"}},
+                                        {"env", Json::array({pod_address(), {{"name", "HOME"}, {"value", pod::home}}})},
+                                        {"resources", {{"requests", {{"cpu", "1m"}, {"memory", "16Mi"}}}, {"limits", {{"memory", "64Mi"}}}}},
+                                        {"securityContext", rights},
+                                        {"volumeMounts", Json::array({mount("spec", "/neonvm/spec", true), tun})}});
+  for (Json& container : pod_spec["containers"])
+    if (container["name"] == runner_container) container["volumeMounts"].push_back(tun);
+  pod_spec["volumes"].push_back({{"name", "tun"}, {"hostPath", {{"path", "/dev/net/tun"}, {"type", "CharDevice"}}}});
+}
+
+Json pod_spec(const Object& runner, const RunnerSpec& spec, const MachineSpec& machine, const Json& vm, const std::string& ns, const PodSettings& settings) {
   Json volumes = volumes_of(spec);
-  const Json container = runner_of(runner, machine, vm, settings, volumes);
+  const Json container = runner_of(runner, machine, vm, ns, settings, volumes);
   const Json* grace = find(vm, "/spec/terminationGracePeriodSeconds");
   Json pod = {{"restartPolicy", "Never"},
               {"terminationGracePeriodSeconds", (grace != nullptr && grace->is_number_integer() ? grace->get<std::int64_t>() : 5) + grace_on_top},
               {"automountServiceAccountToken", false},
-              {"enableServiceLinks", false},
+              {"enableServiceLinks", vm.value(Json::json_pointer("/spec/service_links"), Json()) == true},
               {"securityContext", {{"runAsNonRoot", true}, {"runAsUser", pod::user}, {"runAsGroup", pod::user}, {"fsGroup", pod::user},
                                    {"seccompProfile", {{"type", "RuntimeDefault"}}}}},
               {"containers", Json::array({container})},
               {"volumes", volumes}};
   add_image(machine, vm, settings, pod);
+  add_kernel(machine, runner_image_of(vm, settings), text_at(vm, "/spec/guest/rootDisk/imagePullPolicy"), pod);
+  add_network(machine, runner_image_of(vm, settings), pod);
+  add_own_init_containers(vm, pod);
   for (const char* key : {"tolerations", "nodeSelector", "imagePullSecrets", "serviceAccountName", "schedulerName"}) {
     if (const Json* own = find(vm, std::string("/spec/") + key)) pod[key] = *own;
   }
@@ -180,6 +232,10 @@ Json metadata_of(const Object& runner, const RunnerSpec& spec, const Json& vm, c
   labels[role_label] = to_string(spec.role);
   annotations[runner_spec_annotation] = runner.spec;
   annotations[port_annotation] = std::to_string(settings.port);
+  for (const char* name : {wire::usage_annotation, wire::vm_resources_annotation, wire::overcommit_annotation}) annotations.erase(name);
+  if (const auto read = decode(Kind::virtual_machine, dump(vm))) {
+    if (const auto size = wire::decode_vm_spec(*read)) annotations.update(Json(wire::encode_pod_usage(*size, read->spec)));
+  }
   Json metadata = {{"name", runner.name}, {"namespace", ns}, {"labels", labels}, {"annotations", annotations}};
   const std::string owner = runner.owner_uid.empty() ? spec.vm_uid : runner.owner_uid;
   if (!owner.empty()) {
@@ -206,6 +262,8 @@ Result<std::string> encode_runner_pod(const Object& runner, std::string_view vm_
   if (const std::string uid = text_at(vm, "/metadata/uid"); !spec->vm_uid.empty() && uid != spec->vm_uid)
     return Error{Code::failed_precondition, place + "another VM has the name " + spec->vm + " now"};
   if (spec->attach_only) return Error{Code::failed_precondition, place + "a pod's QEMU ends with the pod; there is nothing to take hold of"};
+  if (Status added = add_guest_secrets(vm.value("spec", Json()), spec->role, *machine); !added) return added.error();
+  place_kernel(*machine);
   // Of its own: by the run directory runners are told apart that hold one QEMU.
   machine->run_dir = std::string(pod::run_folder) + "/" + runner.name;
   machine->guest_socket = machine->run_dir + "/guest.sock";
@@ -214,7 +272,7 @@ Result<std::string> encode_runner_pod(const Object& runner, std::string_view vm_
   Object placed = runner;
   placed.spec = wire::encode(*spec);
   return dump({{"apiVersion", "v1"}, {"kind", "Pod"}, {"metadata", metadata_of(placed, *spec, vm, ns, settings)},
-               {"spec", pod_spec(placed, *spec, *machine, vm, settings)}});
+               {"spec", pod_spec(placed, *spec, *machine, vm, ns, settings)}});
 }
 
 }  // namespace neonvm::k8s

@@ -23,6 +23,9 @@ struct PodSettings {
   std::string own_namespace = "neonvm-system";
   std::string kvm_resource;      // extended resource that gives a pod /dev/kvm; empty: none
   std::uint16_t port = pod::runner_port;
+  std::string only_node;         // watches show only what is there; empty: everything
+  bool mark_nodes = false;       // VMs are labelled with their nodes, for those who look at one node only
+  bool publish_usage = false;    // what runs tells its size on its pod, for other software that counts (UsageOnPods)
   bool through_server = false;   // callers of runners are shown the way through the API server
 };
 

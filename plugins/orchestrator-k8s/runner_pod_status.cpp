@@ -17,19 +17,34 @@ const Json* container_state(const Json& pod) {
   return nullptr;
 }
 
-// How the container ended, in words.
-std::string end_of(const Json& pod, const Json* container) {
-  if (container == nullptr || !container->contains(Json::json_pointer("/state/terminated"))) {
-    const std::string reason = text_at(pod, "/status/reason"), message = text_at(pod, "/status/message");
-    if (reason.empty() && message.empty()) return "its pod ended without a word";
-    return reason + (reason.empty() || message.empty() ? "" : ": ") + message;
-  }
-  const Json& end = container->at(Json::json_pointer("/state/terminated"));
+// How a container ended, in words.
+std::string ended(const Json& end) {
   const auto code = end.find("exitCode");
   std::string text = code != end.end() && code->is_number_integer() ? "exit code " + std::to_string(code->get<int>()) : "ended";
   if (const std::string reason = text_at(end, "/reason"); !reason.empty() && reason != "Error") text += " (" + reason + ")";
   if (const std::string message = text_at(end, "/message"); !message.empty()) text += ": " + message.substr(0, 500);
   return text;
+}
+
+// Pods of ours are not restarted: one init container that fails is the end of its pod, which itself does not say so.
+std::string failed_before(const Json& pod) {
+  const Json::json_pointer at("/status/initContainerStatuses"), end("/state/terminated");
+  if (!pod.contains(at) || !pod.at(at).is_array()) return "";
+  for (const Json& container : pod.at(at)) {
+    if (container.contains(end) && number_at(container, "/state/terminated/exitCode") != 0)
+      return "init container " + text_at(container, "/name") + ": " + ended(container.at(end));
+  }
+  return "";
+}
+
+std::string end_of(const Json& pod, const Json* container) {
+  if (container == nullptr || !container->contains(Json::json_pointer("/state/terminated"))) {
+    if (std::string before = failed_before(pod); !before.empty()) return before;
+    const std::string reason = text_at(pod, "/status/reason"), message = text_at(pod, "/status/message");
+    if (reason.empty() && message.empty()) return "its pod ended without a word";
+    return reason + (reason.empty() || message.empty() ? "" : ": ") + message;
+  }
+  return ended(container->at(Json::json_pointer("/state/terminated")));
 }
 
 // Said by the runner itself, if it came to that.
@@ -38,6 +53,23 @@ std::optional<RunnerStatus> farewell_of(const Json* container) {
   auto said = wire::decode_runner_status(text_at(*container, "/state/terminated/message"));
   const bool is_end = said && (said->phase == RunnerPhase::succeeded || said->phase == RunnerPhase::failed);
   return is_end ? std::optional(std::move(*said)) : std::nullopt;
+}
+
+// What keeps a container from being started, if the kubelet calls it trouble: an image that is not there, a configuration.
+std::string trouble_of(const Json& pod) {
+  for (const char* list : {"/status/initContainerStatuses", "/status/containerStatuses"}) {
+    const Json::json_pointer at(list);
+    if (!pod.contains(at) || !pod.at(at).is_array()) continue;
+    for (const Json& container : pod.at(at)) {
+      const std::string reason = text_at(container, "/state/waiting/reason"), message = text_at(container, "/state/waiting/message");
+      const bool usual = reason.empty() || reason == "ContainerCreating" || reason == "PodInitializing";
+      if (usual) continue;
+      const bool image = reason.find("Image") != std::string::npos;
+      return (image ? "image " + text_at(container, "/image") : "container " + text_at(container, "/name")) + ": " + reason +
+             (message.empty() ? "" : ": " + message.substr(0, 500));
+    }
+  }
+  return "";
 }
 
 RunnerStatus status_of(const Json& pod, const std::string& port) {
@@ -55,7 +87,10 @@ RunnerStatus status_of(const Json& pod, const std::string& port) {
     }
     return status;
   }
-  if (phase != "Succeeded" && phase != "Failed" && !over) return status;
+  if (phase != "Succeeded" && phase != "Failed" && !over) {
+    status.exit_reason = trouble_of(pod);
+    return status;
+  }
   if (auto said = farewell_of(container)) return std::move(*said);
   const bool clean = over ? number_at(*container, "/state/terminated/exitCode") == 0 : phase == "Succeeded";
   status.phase = clean ? RunnerPhase::succeeded : RunnerPhase::failed;

@@ -8,14 +8,13 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
 
 #include "core/model/node.hpp"
 #include "core/model/result.hpp"
 #include "core/runtime/certificates.hpp"
 #include "plugins/orchestrator-k8s/api_client.hpp"
+#include "plugins/orchestrator-k8s/authority_secret.hpp"
 
 namespace neonvm::k8s {
 
@@ -34,21 +33,19 @@ class RunnerSecrets {
 
   // The VM has a Secret that is its own and fresh; running pods see a renewed certificate within a minute.
   // first: it never had a runner, so one request will do; another one that is there all the same is looked at as ever.
-  Status ensure(const std::string& ns, const std::string& vm, const std::string& vm_uid, bool first, Deadline deadline);
+  // Answers when it is due again.
+  Result<WallTime> ensure(const std::string& ns, const std::string& vm, const std::string& vm_uid, bool first, Deadline deadline);
+  // Of a VM that was made then nothing is due before.
+  static WallTime not_due_before(WallTime made);
   // not_found: it has none yet.
   Result<RunnerAccess> access(const std::string& ns, const std::string& vm, Deadline deadline);
 
   // Made when there is none.
-  Result<runtime::KeyPair> authority(Deadline deadline);
+  Result<runtime::KeyPair> authority(Deadline deadline) { return authority_.get(deadline); }
 
  private:
-  Result<runtime::KeyPair> read_authority(Deadline deadline);
-  Result<runtime::KeyPair> make_authority(Deadline deadline);
-
   const std::shared_ptr<ApiClient> client_;
-  const std::string own_namespace_;
-  std::mutex mutex_;
-  std::optional<runtime::KeyPair> authority_;
+  AuthoritySecret authority_;
 };
 
 }  // namespace neonvm::k8s

@@ -8,6 +8,12 @@
 #include "plugins/orchestrator-k8s/resources.hpp"
 
 namespace neonvm::k8s {
+namespace {
+
+constexpr const char* uid_annotation = "neonvm.dev/vm-uid";
+constexpr const char* uid_pointer = "/metadata/annotations/neonvm.dev~1vm-uid";
+
+}  // namespace
 
 WallTime wall_now() { return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now()); }
 
@@ -28,10 +34,33 @@ std::string data_at(const Json& secret, const std::string& key) {
   return wire::from_base64(text_at(secret, "/data/" + key)).value_or("");
 }
 
-Json secret_of(const std::string& ns, const std::string& name, const std::map<std::string, std::string>& texts) {
+Json secret_of(const std::string& ns, const std::string& name, const std::map<std::string, std::string>& texts, const char* type) {
   Json data = Json::object();
   for (const auto& [key, text] : texts) data[key] = wire::to_base64(text);
-  return {{"apiVersion", "v1"}, {"kind", "Secret"}, {"type", "Opaque"}, {"metadata", {{"name", name}, {"namespace", ns}}}, {"data", data}};
+  return {{"apiVersion", "v1"}, {"kind", "Secret"}, {"type", type}, {"metadata", {{"name", name}, {"namespace", ns}}}, {"data", data}};
+}
+
+void give_to_vm(Json& secret, const std::string& vm, const std::string& vm_uid) {
+  secret["metadata"]["annotations"][uid_annotation] = vm_uid;
+  secret["metadata"]["labels"][vm_name_label] = vm;
+  secret["metadata"]["ownerReferences"] = Json::array(
+      {{{"apiVersion", "vm.neon.tech/v1"}, {"kind", "VirtualMachine"}, {"name", vm}, {"uid", vm_uid}, {"controller", true}, {"blockOwnerDeletion", true}}});
+}
+
+bool belongs_to_vm(const Json& secret, const std::string& vm_uid) { return text_at(secret, uid_pointer) == vm_uid; }
+
+Controller controller_of(const Json& object) {
+  const Json::json_pointer at("/metadata/ownerReferences");
+  if (!object.contains(at) || !object.at(at).is_array()) return {};
+  for (const Json& owner : object.at(at)) {
+    if (owner.is_object() && owner.value("controller", Json()) == true) return {text_at(owner, "/kind"), text_at(owner, "/uid")};
+  }
+  return {};
+}
+
+Error explained(const Error& error, const std::string& ns) {
+  if (error.code != Code::permission_denied) return error;
+  return {error.code, error.message + "; the right to it comes with: kubectl apply -n " + ns + " -k manifests/namespace"};
 }
 
 ApiRequest read_request(const std::string& ns, const std::string& name) {

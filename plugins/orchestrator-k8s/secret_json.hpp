@@ -15,7 +15,17 @@ namespace neonvm::k8s {
 Result<std::string> fresh_token();
 // Decoded; empty when there is no such key.
 std::string data_at(const Json& secret, const std::string& key);
-Json secret_of(const std::string& ns, const std::string& name, const std::map<std::string, std::string>& texts);
+Json secret_of(const std::string& ns, const std::string& name, const std::map<std::string, std::string>& texts, const char* type = "Opaque");
+// The VM's: it goes when that does. Which VM is told by its uid, for another one may come to have its name.
+void give_to_vm(Json& secret, const std::string& vm, const std::string& vm_uid);
+bool belongs_to_vm(const Json& secret, const std::string& vm_uid);
+// Who owns it by Kubernetes' word: kind and uid of its controller; empty: nobody.
+struct Controller {
+  std::string kind, uid;
+};
+Controller controller_of(const Json& object);
+// With the next step, where a namespace lacks neonvm's rights to its Secrets.
+Error explained(const Error& error, const std::string& ns);
 ApiRequest read_request(const std::string& ns, const std::string& name);
 WallTime wall_now();
 

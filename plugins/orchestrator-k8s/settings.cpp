@@ -39,6 +39,7 @@ Result<Settings> read_settings(const std::map<std::string, std::string>& options
                                                   {"namespace", &settings.ns},
                                                   {"systemNamespace", &settings.pod.own_namespace},
                                                   {"runnerImage", &settings.pod.image},
+                                                  {"onlyNode", &settings.pod.only_node},
                                                   {"kvmResource", &settings.pod.kvm_resource},
                                                   {"schedulerName", &settings.pod.scheduler}};
   if (const auto way = all->find("runnersThrough"); way != all->end()) {
@@ -46,10 +47,18 @@ Result<Settings> read_settings(const std::map<std::string, std::string>& options
     settings.pod.through_server = way->second == "server";
     all->erase(way);
   }
+  const std::pair<const char*, bool*> flags[] = {{"markNodes", &settings.pod.mark_nodes}, {"publishUsage", &settings.pod.publish_usage}};
+  for (const auto& [name, into] : flags) {
+    const auto flag = all->find(name);
+    if (flag == all->end()) continue;
+    if (flag->second != "true" && flag->second != "false") return bad(name, "is \"" + flag->second + "\"; give true or false");
+    *into = flag->second == "true";
+    all->erase(flag);
+  }
   for (const auto& [name, text] : *all) {
     const auto into = known.find(name);
     if (into == known.end()) {
-      return bad("\"" + name + "\"", "is not a setting; there are kubeconfig, context, namespace, systemNamespace, runnerImage, kvmResource, schedulerName, runnersThrough");
+      return bad("\"" + name + "\"", "is not a setting; there are kubeconfig, context, namespace, systemNamespace, runnerImage, kvmResource, schedulerName, markNodes, publishUsage, onlyNode, runnersThrough");
     }
     *into->second = text;
   }

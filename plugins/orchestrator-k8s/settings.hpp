@@ -8,6 +8,9 @@
 //   runnerImage    image of runner pods; needed only to start runners
 //   kvmResource    extended resource that gives a pod /dev/kvm ("neonvm/kvm"); empty: none is asked for
 //   schedulerName  of runner pods; empty: the cluster's default
+//   markNodes      "true": VMs are labelled neonvm.dev/node=NODE, by which an agent finds those of its node; "false"
+//   publishUsage   "true": pods of VMs follow their VMs' sizes in vm.neon.tech/usage and the like; "false": they say what it was at their start
+//   onlyNode       a node: watches show only the VMs that are labelled so, and its pods; empty: everything
 //   runnersThrough how callers of runners get there: "pods" by the pods' addresses, "server" through the API server; "pods"
 // Failure: an unknown name or a value that makes no sense is invalid_argument and named.
 #pragma once

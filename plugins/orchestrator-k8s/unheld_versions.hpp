@@ -16,7 +16,7 @@ namespace neonvm::k8s {
 class UnheldVersions {
  public:
   void saw(const Object& object) {
-    const bool has_finalizers = object.kind == Kind::virtual_machine || object.kind == Kind::migration;
+    const bool has_finalizers = object.kind == Kind::virtual_machine || object.kind == Kind::migration || object.kind == Kind::ip_pool;
     if (!has_finalizers || object.finalizer) return;
     const std::lock_guard lock(mutex_);
     if (!versions_.insert(object.version).second) return;

@@ -44,6 +44,7 @@ Bell::Topic Bell::topic_of(Kind kind) {
     case Kind::node: return Topic::node;
     case Kind::runner: return Topic::runner;
     case Kind::neighbour: return Topic::node;  // there are none, so any will do
+    case Kind::ip_pool: return Topic::node;    // seldom written, and then a look too many is no harm
   }
   return Topic::virtual_machine;
 }

@@ -165,7 +165,7 @@ Status Store::forget_deletions() {
 }
 
 Result<Object> Store::create(Object object, Deadline deadline) {
-  if (auto named = check_name(object.name); !named) return named.error();
+  if (auto named = check_name(object.kind, object.name); !named) return named.error();
   object.uid = new_uid();
   if (object.uid.empty()) return Error{Code::unavailable, "the kernel gave no random bytes for a uid"};
   object.generation = 1;

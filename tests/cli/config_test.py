@@ -44,6 +44,10 @@ WRONG = (
     ("node = 3\n", "1:8", "node: must be written as [[node]]"),
     ("home = \"here\"\n", "1:8", 'home: "here" must be an absolute path'),
     ("[log\nlevel = 1\n", "1:5", ""),
+    ("[network]\nrange = \"10.100.0.0\"\n", "2:9", 'network.range: "10.100.0.0" is not a range like 10.100.0.0/16'),
+    ("[network]\nrange = \"fd00::/64\"\n", "2:9", "network.range: fd00::/64: give an IPv4 range"),
+    ("[network]\nfirst = \"10.100\"\n", "2:9", 'network.first: "10.100" is not an IPv4 or IPv6 address'),
+    ("[network]\nname = \"My net\"\n", "2:8", "network.name: "),
     ("a = 1\na = 2\n", "2:", ""),
 )
 

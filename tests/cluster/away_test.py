@@ -4,6 +4,7 @@
 $NEONVM_TEST_AWAY: seconds for which the API server is away.
 """
 import os
+import signal
 import sys
 import time
 
@@ -12,6 +13,7 @@ from bench import vm  # noqa: E402
 from bench.fixture import main, until  # noqa: E402
 from bench.fleet import MIGRATIONS, PODS, VMS, FleetTest, migration  # noqa: E402
 
+LOST = "leadership: lost"
 AWAY_SECONDS = float(os.environ.get("NEONVM_TEST_AWAY", "6"))
 
 
@@ -52,6 +54,19 @@ class AwayTest(FleetTest):
         self.cluster.request("resume", "kube-apiserver")
         self.create("thawed")
         self.await_running("thawed")
+        self.runs_as_before()
+
+    def test_told_to_end_while_it_steps_down(self):
+        """Between two lives, of which neither hears signals, it waits for calls that nobody answers."""
+        before = self.plane.text().count(LOST)
+        self.cluster.request("pause", "kube-apiserver")
+        try:
+            until(lambda: self.plane.text().count(LOST) > before, "it steps down", 30)
+            self.plane.process.send_signal(signal.SIGTERM)
+            self.assertEqual(self.plane.process.wait(30), 0)
+        finally:
+            self.cluster.request("resume", "kube-apiserver")
+        self.start_plane()
         self.runs_as_before()
 
     def test_what_was_forgotten_while_the_control_plane_stood_still(self):

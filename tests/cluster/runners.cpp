@@ -5,7 +5,8 @@
 //   start NAME ADDRESS FOLDER   FOLDER has runner.json and access/; ADDRESS:25183 is listened on   -> started NAME
 //   stop NAME MILLISECONDS      as SIGTERM                                                        -> later: ended NAME STATUS
 //   kill NAME                   as SIGKILL of everything in the container                          -> ended NAME
-//   look                        what must never be                                                 -> looked CRIMES, as JSON
+//   look                        what must never be, and what the guests have                       -> looked JSON
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -56,7 +57,7 @@ class Pods {
     std::int64_t grace = 0;
     if (word == "stop" && words >> grace) return stop(name, std::chrono::milliseconds(grace));
     if (word == "kill") return kill(name);
-    if (word == "look") return say("looked " + nlohmann::json(world_->crimes()).dump());
+    if (word == "look") return look();
     say("cannot: " + line);
   }
 
@@ -90,6 +91,18 @@ class Pods {
     pod->runner->start();
     pods_[name] = std::move(pod);
     say("started " + name);
+  }
+
+  // CPUs as the guests count them, memory as their machines do; of those that live, whether they run or are to be run elsewhere.
+  void look() {
+    nlohmann::json found = {{"crimes", world_->crimes()}, {"sizes", nlohmann::json::object()}};
+    const auto alive = world_->alive();
+    for (const auto& [name, pod] : pods_) {
+      const std::string& run_dir = pod->runner->settings().machine.run_dir;
+      if (std::find(alive.begin(), alive.end(), run_dir) == alive.end()) continue;
+      found["sizes"][name] = {pod->guest->cpus_online.load(), pod->runner->report().memory.actual.value};
+    }
+    say("looked " + found.dump());
   }
 
   void stop(const std::string& name, Duration grace) {

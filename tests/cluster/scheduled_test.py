@@ -48,7 +48,7 @@ class ScheduledTest(vm_test.VmTest):
         self.assertEqual(self.pod_of()["spec"]["schedulerName"], "neonvm-scheduler")
         self.assertNotIn("affinity", self.pod_of()["spec"])
         super().sizes_follow()
-        self.assertIn('autoscaling_plugin_resource_requests_total{code="200"}', self.scheduler.plain("GET", "/metrics")[1])
+        self.assertIn('autoscaling_plugin_resource_requests_total{code="200"}', self.scheduler.plain("GET", "/metrics", 9100)[1])
 
 
 if __name__ == "__main__":

@@ -150,7 +150,7 @@ class SchedulerTest(ClusterTest):
         runner = self.start_vm("web")
         self.cluster.call("POST", PODS, pod("other", "2500m", scheduler="default-scheduler"))
         until(lambda: self.node_of("other"), "it is bound")
-        until(lambda: 'autoscaling_plugin_node_cpu_resources_current{field="Reserved",node="one"} 3.5' in self.first.plain("GET", "/metrics")[1], "it counts")
+        until(lambda: 'autoscaling_plugin_node_cpu_resources_current{field="Reserved",node="one"} 3.5' in self.first.plain("GET", "/metrics", 9100)[1], "it counts")
         self.assertEqual(self.granted(runner, 4), "1500m")
         self.cluster.call("PATCH", f"{PODS}/other/status", {"status": {"phase": "Succeeded"}}, "application/merge-patch+json")
         until(lambda: self.granted(runner, 4, last=1) == 4, "its room is free")
@@ -181,7 +181,7 @@ class SchedulerTest(ClusterTest):
             self.says_it_runs(name, runner)
             self.known(runner)
         self.assertEqual(self.granted(a, 6), 6)  # and its VM does not have it yet
-        self.assertEqual(self.second.plain("GET", "/readyz"), (503, "this replica does not lead\n"))
+        self.assertEqual(self.second.plain("GET", "/readyz"), (503, "not ready\n"))
         self.assertEqual(self.permit(a, 6, scheduler=self.second), (503, "this replica does not lead"))
         self.first.kill()
         until(self.second.ready, "the other leads", 30)
@@ -198,6 +198,18 @@ class SchedulerTest(ClusterTest):
         cls.first.start()
         until(cls.first.ready, "the first leads again")
         cls.second.start()
+
+    def test_told_to_end_while_it_steps_down(self):
+        before = self.first.text().count("leadership: lost")
+        self.cluster.request("pause", "kube-apiserver")
+        try:
+            until(lambda: self.first.text().count("leadership: lost") > before, "it steps down", 30)
+            self.first.process.send_signal(signal.SIGTERM)
+            self.assertEqual(self.first.process.wait(30), 0)
+        finally:
+            self.cluster.request("resume", "kube-apiserver")
+            self.first.kill()
+        self.swap()
 
     def test_a_restart_between_two_pods_loses_none(self):
         self.cluster.add_fake_node("one", cpu="4")

@@ -174,6 +174,10 @@ class VmTest(ClusterTest):
         until(lambda: "by.hand" in vm.neonvm(self.cluster, "explain", "web", check=False), "it is sized by hand again", 60)
         printed = vm.neonvm(self.cluster, "logs", "web")
         self.assertGreater(len(printed.splitlines()), 3, printed)
+        said = vm.neonvm(self.cluster, "logs", "web", "--runner")
+        self.assertIn("runner", said)
+        self.assertNotIn(printed.splitlines()[0], said)
+        self.assertEqual(vm.neonvm(self.cluster, "logs", "web", "--runner", "--tail", "1").count("\n"), 1)
         last = vm.neonvm(self.cluster, "logs", "web", "--tail", "2")
         self.assertLessEqual(last.count("\n"), 2, repr(last))
 

@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/wire/ip_pool.hpp"
 #include "core/wire/model_json.hpp"
 #include "tests/fuzz/settled.hpp"
 
@@ -41,6 +42,8 @@ void read_parts(const Object& object) {
       return status_settles(object.status, wire::decode_runner_status);
     case Kind::neighbour:
       return fuzz::settles(object.spec, wire::decode_neighbour, [](const Neighbour& n) { return wire::encode(n); });
+    case Kind::ip_pool:
+      return fuzz::settles(object.spec, wire::decode_ip_pool, [](const IpPool& pool) { return wire::encode(pool); });
   }
 }
 

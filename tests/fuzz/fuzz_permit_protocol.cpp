@@ -1,7 +1,8 @@
-// Requests and answers of the permit protocol, from any pod that can reach the port.
+// Requests and answers of the permit protocol, from any pod that can reach the port; and of leases.
 #include <cstddef>
 #include <cstdint>
 
+#include "core/wire/headroom_protocol.hpp"
 #include "core/wire/permit_protocol.hpp"
 #include "tests/fuzz/settled.hpp"
 
@@ -12,5 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto write = [](const auto& value) { return wire::encode(value); };
   fuzz::settles(text, wire::decode_permit_request, write);
   fuzz::settles(text, wire::decode_permit_response, write);
+  fuzz::settles(text, wire::decode_headroom_request, write);
+  fuzz::settles(text, wire::decode_headroom_answer, write);
   return 0;
 }

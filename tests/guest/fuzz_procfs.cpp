@@ -4,11 +4,11 @@
 #include <string_view>
 
 #include "guest/cpu_tree.hpp"
-#include "guest/init/mounts.hpp"
 #include "guest/init/network_up.hpp"
 #include "guest/kernel_cmdline.hpp"
 #include "guest/procfs.hpp"
 #include "guest/ssh_server.hpp"
+#include "guest/storage.hpp"
 #include "guest/uevents.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -24,6 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)split_words(text);
   (void)KernelCmdline(text).find("root");
   (void)parse_address_plan(text);
+  (void)parse_card_plan(text);
   (void)storage_mounts(text);
   return 0;
 }

@@ -2,10 +2,10 @@
 #include <arpa/inet.h>
 
 #include "guest/init/modules.hpp"
-#include "guest/init/mounts.hpp"
 #include "guest/init/network_up.hpp"
 #include "guest/init/root_switch.hpp"
 #include "guest/init/service.hpp"
+#include "guest/storage.hpp"
 #include "tests/guest/support.hpp"
 #include "tests/support/catch.hpp"
 
@@ -67,6 +67,20 @@ TEST_CASE("an address plan") {
     const auto plan = parse_address_plan(bad);
     REQUIRE_FALSE(plan);
     CHECK(plan.error().message.find("give ADDRESS/PREFIX") != std::string::npos);
+  }
+}
+
+TEST_CASE("a card with an address of its own is told by the kernel's ip= parameter") {
+  const auto plan = parse_card_plan("10.100.128.7:::255.255.0.0:web:eth1:off");
+  REQUIRE(plan);
+  CHECK(plan->card == "eth1");
+  CHECK(plan->plan.address == address("10.100.128.7"));
+  CHECK(plan->plan.mask == address("255.255.0.0"));
+  CHECK(plan->plan.gateway == 0);
+  CHECK(parse_card_plan("10.0.0.2::10.0.0.1:255.0.0.0::eth2:off:8.8.8.8")->plan.gateway == address("10.0.0.1"));
+  for (const char* not_ours : {"", "dhcp", "off", ":::::eth0:dhcp", "10.0.0.2:::255.0.0.0:web", "10.0.0.2:::x:web:eth1:off", "0.0.0.0:::255.0.0.0:web:eth1:off"}) {
+    INFO(not_ours);
+    CHECK_FALSE(parse_card_plan(not_ours));
   }
 }
 

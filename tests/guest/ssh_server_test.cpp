@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "guest/socket_pump.hpp"
@@ -66,6 +67,18 @@ TEST_CASE("a host key is made once, and the user's key is let in") {
   CHECK(guest.mode("run/neonvm/ssh/authorized_keys") == 0644);
   CHECK(guest.mode("run/neonvm/ssh") == 0711);
   CHECK(guest.dir.read("run/neonvm/ssh/sshd_config").find("PasswordAuthentication no") != std::string::npos);
+}
+
+TEST_CASE("the keys of several users are let in side by side, and each stands there once") {
+  const Guest guest;
+  guest.openssh();
+  const std::string other = "ssh-ed25519 " + std::string(60, 'C') + " somebody";
+  for (const std::string& key : {own, other, own}) REQUIRE(prepare_ssh(key, guest.place));
+  CHECK(guest.dir.read("run/neonvm/ssh/authorized_keys") == other + "\n" + own + "\n");
+  for (int i = 0; i < 100; ++i) REQUIRE(prepare_ssh("ssh-ed25519 " + std::string(60, 'D') + std::to_string(1000 + i), guest.place));
+  const std::string all = guest.dir.read("run/neonvm/ssh/authorized_keys");
+  CHECK(std::count(all.begin(), all.end(), '\n') == 64);
+  CHECK(all.find("1099") != std::string::npos);
 }
 
 TEST_CASE("what is no key is let in nowhere") {

@@ -42,7 +42,7 @@ LIBRARIES = {
     "archive_entry.h": ("vm-builder",),
     "ext2fs/": ("vm-builder", "guest"),
     "sqlite3.h": ("plugins/orchestrator-local",),
-    "zlib.h": ("core/simulate",),
+    "zlib.h": ("core/runtime", "core/simulate"),
     "libvirt/": ("plugins/hypervisor-qemu",),
     "libmnl/": ("core/network",),
     "netlink/": ("core/network",),

@@ -91,7 +91,7 @@ Result<Object*> FakeOrchestrator::find_for_write(const Object& object) {
 }
 
 Result<Object> FakeOrchestrator::insert(Object object) {
-  if (auto named = check_name(qualified_ ? short_name(object.name) : object.name); !named) return named.error();
+  if (auto named = check_name(object.kind, qualified_ ? short_name(object.name) : object.name); !named) return named.error();
   const Key key{object.kind, object.name};
   if (objects_.count(key) != 0) return Error{Code::already_exists, title(object.kind, object.name) + " exists already"};
   object.uid = "fake-" + std::to_string(next_uid_++);
@@ -201,7 +201,13 @@ Status FakeOrchestrator::remove(Kind kind, const std::string& name, Deadline dea
 Result<std::unique_ptr<Watch>> FakeOrchestrator::watch(Kind kind, Deadline) {
   const std::lock_guard lock(mutex_);
   if (auto ok = admit(); !ok) return ok.error();
+  if (refused_watches_.count(kind) != 0) return Error{Code::unavailable, "it is not watched now"};
   return std::unique_ptr<Watch>(std::make_unique<FakeWatch>(*this, kind));
+}
+
+void FakeOrchestrator::refuse_watches(Kind kind, bool refused) {
+  const std::lock_guard lock(mutex_);
+  refused ? void(refused_watches_.insert(kind)) : void(refused_watches_.erase(kind));
 }
 
 Status FakeOrchestrator::record(const Event& event, Deadline) {

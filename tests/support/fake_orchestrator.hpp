@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,6 +46,8 @@ class FakeOrchestrator final : public Orchestrator {
   void unavailable_for(int calls);
   // The next `count` writes happen, but answer deadline_exceeded.
   void lose_next_replies(int count = 1);
+  // A watch of this kind cannot be opened until it is let.
+  void refuse_watches(Kind kind, bool refused = true);
   // Every open watch answers unavailable once and then catches up.
   void break_watches();
   // Every open watch loses its place: it catches up without a word and delivers synced again.
@@ -76,6 +79,8 @@ class FakeOrchestrator final : public Orchestrator {
   Result<Authority> webhook_authority(Deadline) override { return Error{Code::unsupported, "nobody here calls webhooks"}; }
   Result<RunnerAccess> runner_access(const std::string&, Deadline) override { return RunnerAccess{}; }
   Status bind_pod(const std::string& pod, const std::string& uid, const std::string& node, Deadline deadline) override;
+  // As annotations "free" and "came", how often, of the node.
+  Status show_room(const std::string& node, const Resources& free, bool came, Deadline deadline) override;
 
  private:
   friend class FakeWatch;
@@ -111,6 +116,7 @@ class FakeOrchestrator final : public Orchestrator {
   RunnerHooks hooks_;
   std::map<Key, Object> objects_;
   std::vector<Gone> gone_;
+  std::set<Kind> refused_watches_;
   std::map<std::string, bool> runner_gone_;  // name -> process and QEMU are gone
   std::vector<StoredEvent> events_;
   std::map<std::string, Lease> leases_;

@@ -40,4 +40,16 @@ Status FakeOrchestrator::bind_pod(const std::string& pod, const std::string& uid
   return {};
 }
 
+Status FakeOrchestrator::show_room(const std::string& node, const Resources& free, bool came, Deadline) {
+  const std::lock_guard lock(mutex_);
+  if (auto ok = admit(); !ok) return ok;
+  const auto object = find(Kind::node, node);
+  if (!object) return object.error();
+  auto& told = (*object)->annotations;
+  told["free"] = to_string(free);
+  if (came) told["came"] = std::to_string(told["came"].empty() ? 1 : std::stoi(told["came"]) + 1);
+  touch(**object);
+  return reply();
+}
+
 }  // namespace neonvm::fakes

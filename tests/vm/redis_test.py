@@ -70,6 +70,7 @@ def keeps_what_may_not_go(lab, redis):
     redis.fill(450)
     keys = redis("dbsize")
     lab.until(lambda: is_advised_against(lab, redis), "the hook's words against a shrink that is insisted on", 240)
+    lab.until(lambda: "the guest has more in use" in lab.run("describe", "cache"), "it shrinks no further than its guest can run")
     assert redis("dbsize") == keys, "nothing is gone"
     lab.until(lambda: any("noeviction" in notice for notice in lab.status("cache").get("notices", [])), "it is a notice")
 

@@ -1,6 +1,7 @@
 // neonvm-image-door: holds the disk of a VM's image open for the runner beside it in the pod, so that nobody copies it.
 //
 //   neonvm-image-door --copy PATH        puts itself there (from the runner's image, for a container of the VM's image)
+//   neonvm-image-door --copy FILE PATH   puts FILE there (the kernel of an image)
 //   neonvm-image-door SOCKET DISK        hands DISK, open for reading, to whoever connects; ends when the one that has it does
 //
 // Static, because it runs in an image that has nothing but a disk. Ends with SIGTERM only while nobody has the disk: a pod's
@@ -28,10 +29,11 @@ int fail(const char* what) {
   return 1;
 }
 
-int copy_to(const char* path) {
-  const int from = ::open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+int copy_to(const char* path, const char* source = "/proc/self/exe") {
+  const int from = ::open(source, O_RDONLY | O_CLOEXEC);
+  if (from < 0) return fail(source);
   const int to = ::open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
-  if (from < 0 || to < 0) return fail(path);
+  if (to < 0) return fail(path);
   struct stat size {};
   if (::fstat(from, &size) != 0) return fail(path);
   for (off_t at = 0; at < size.st_size;) {
@@ -109,9 +111,11 @@ int serve(const char* path, const char* disk_path) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) {
-    std::fputs("usage: neonvm-image-door --copy PATH | SOCKET DISK\n", stderr);
+  const bool copies = argc > 1 && std::strcmp(argv[1], "--copy") == 0;
+  if (argc != 3 && !(copies && argc == 4)) {
+    std::fputs("usage: neonvm-image-door --copy [FILE] PATH | SOCKET DISK\n", stderr);
     return 2;
   }
-  return std::strcmp(argv[1], "--copy") == 0 ? copy_to(argv[2]) : serve(argv[1], argv[2]);
+  if (argc == 4) return copy_to(argv[3], argv[2]);
+  return copies ? copy_to(argv[2]) : serve(argv[1], argv[2]);
 }

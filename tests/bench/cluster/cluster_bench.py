@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """neonvm on a real API server in figures, each beside the server's own share.
 
-  cluster_bench.py [--create N] [--idle N] [--idle-seconds S] [--scale N]      NEONVM: what is measured
+  cluster_bench.py [--create N] [--idle N] [--running N] [--idle-seconds S] [--scale N]      NEONVM, CLUSTER_RUNNERS: what is measured
 
 create: N VirtualMachines written as fast as the server takes them; from the first to the last bound pod, per second, beside how
         fast the same server takes N bare pods from one client. The control plane is as the bases install it: webhooks, and a
         service account's token. Beside it the CPU time of each process, and the requests, that one VM takes.
 idle:   N VMs that are stopped by their owner (nobody here holds the doors of so many runners), nothing happening: memory and CPU of the
         control plane, and requests to the server that have to do with VMs.
+running: N VMs whose runners are there, with their doors and guests but machines in memory only, nothing happening: the same, and what one
+        more of them takes.
 scale:  on a real node, from the answer to a patch of cpus.use to the CPU online in the guest, N times, TCG; beside the median of
         one write to the server.
 Prints figures, and thresholds are nowhere here. Needs what tests/cluster needs.
@@ -27,11 +29,12 @@ from bench import node, programs, vm  # noqa: E402
 from bench.api import Refused  # noqa: E402
 from bench.cluster import Cluster  # noqa: E402
 from bench.fixture import SKIPPED, until  # noqa: E402
+from bench.kubelets import Kubelets  # noqa: E402
 from bench.requests import requests_seen  # noqa: E402
 
 VMS = "/apis/vm.neon.tech/v1/namespaces/default/virtualmachines"
 PODS = "/api/v1/namespaces/default/pods"
-CONNECTIONS = 4
+CONNECTIONS = 16
 
 
 def show(what, value, unit, beside=""):
@@ -61,20 +64,25 @@ def send(connection, method, path, body=None, kind="application/json"):
     return json.loads(text)
 
 
-def write_all(cluster, path, objects):
+def write_all(cluster, path, objects, connections=CONNECTIONS):
     """By several connections at once; returns the seconds."""
     objects = list(objects)
-    began = time.monotonic()
+    began, failed = time.monotonic(), []
 
     def some(part):
         connection = cluster.connection()
-        for each in part:
-            send(connection, "POST", path, each)
-    threads = [threading.Thread(target=some, args=(objects[i::CONNECTIONS],)) for i in range(CONNECTIONS)]
+        try:
+            for each in part:
+                send(connection, "POST", path, each)
+        except (RuntimeError, OSError) as why:
+            failed.append(why)
+    threads = [threading.Thread(target=some, args=(objects[i::connections],)) for i in range(connections)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    if failed:  # fewer objects than asked for: what follows would measure something else, or wait for ever
+        raise failed[0]
     return time.monotonic() - began
 
 
@@ -132,7 +140,8 @@ def many(options):
     with Cluster.up(fake_nodes=nodes) as cluster:
         for number in range(1, nodes + 1):
             cluster.add_fake_node(f"fake{number}", cpu="1000", memory="1000Gi")
-        plane = vm.Plane(cluster, **vm.as_installed(cluster))
+        installed = prepared(cluster)
+        plane = vm.Plane(cluster, **installed)
         try:
             if options.create:
                 create(cluster, plane, options.create)
@@ -140,6 +149,13 @@ def many(options):
                 idle(cluster, plane, options)
         finally:
             plane.down()
+
+
+def prepared(cluster):
+    installed = vm.as_installed(cluster)
+    # Its collector of garbage learns of new kinds when it starts, or half a minute later; until then it asks for the owner of each pod.
+    cluster.restart("kube-controller-manager", hard=True)
+    return installed
 
 
 def ready(cluster, plane):
@@ -201,6 +217,32 @@ def idle(cluster, plane, options):
     show(f"{options.idle} idle VMs: requests to the server in {options.idle_seconds} s", sum(requests_seen(cluster).values()) - requests, "")
 
 
+def running(options):
+    with Cluster.up(fake_nodes=1) as cluster:
+        cluster.add_fake_node("fake1", cpu="1000", memory="1000Gi")
+        installed = prepared(cluster)
+        kubelets = Kubelets(cluster)
+        plane = vm.Plane(cluster, **installed)
+        try:
+            ready(cluster, plane)
+            before, _ = weight(plane.process.pid)
+            write_all(cluster, VMS, (machine(f"vm-{i}") for i in range(options.running)), 1)  # what comes then is measured, not this
+            until(lambda: told(cluster, "guestConnected") >= options.running, "every guest answers", 900, 2)
+            time.sleep(10)  # what still settles is not idle; nothing tells when it has
+            requests, (_, spent) = requests_seen(cluster), weight(plane.process.pid)
+            time.sleep(options.idle_seconds)  # the measurement itself
+            pss, after = weight(plane.process.pid)
+            show(f"{options.running} running VMs: memory of the control plane", pss, "MiB", f"   ({1024 * (pss - before) / options.running:.1f} KiB each)")
+            show(f"{options.running} running VMs: CPU of the control plane", 100 * (after - spent) / options.idle_seconds, "% of a core")
+            made = {name: number - requests.get(name, 0) for name, number in requests_seen(cluster).items() if number > requests.get(name, 0)}
+            show(f"{options.running} running VMs: requests to the server in {options.idle_seconds} s", sum(made.values()), "",
+                 "   " + ", ".join(f"{name} {number:.0f}" for name, number in sorted(made.items())))
+        finally:
+            plane.down()
+            kubelets.runners.kill()  # hundreds of machines in memory take their time to end, and nobody wants to know how
+            kubelets.down()
+
+
 def scale(options):
     with tempfile.TemporaryDirectory() as folder, Cluster.up(nodes=1) as cluster:
         for archive in vm.make_images(folder, "runner"):
@@ -232,6 +274,7 @@ def main():
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--create", type=int, default=1000)
     words.add_argument("--idle", type=int, default=10000)
+    words.add_argument("--running", type=int, default=400)
     words.add_argument("--idle-seconds", type=int, default=60)
     words.add_argument("--scale", type=int, default=15)
     options = words.parse_args()
@@ -246,6 +289,8 @@ def main():
         scale(options)
     if options.create or options.idle:
         many(options)
+    if options.running:
+        running(options)
 
 
 if __name__ == "__main__":

@@ -107,16 +107,18 @@ class Cluster:
             raise AssertionError(f"kubectl {' '.join(words)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout if check else done
 
-    def account(self, namespace, name):
-        """A kubeconfig with a token of this service account, as a pod of it has one."""
-        asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 86400}}
-        token = self.call("POST", f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token", asked)["status"]["token"]
+    def account(self, namespace, name, token_file=None):
+        """A kubeconfig with a token of this service account, as a pod of it has one; or with a file where one is kept."""
+        user = f"tokenFile: {token_file}"
+        if not token_file:
+            asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 86400}}
+            user = "token: " + self.call("POST", f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token", asked)["status"]["token"]
         with open(self.kubeconfig, encoding="utf-8") as file:
             text = file.read()
         head, tail = text[:text.index("  user:\n")], text[text.index("contexts:\n"):]
-        path = os.path.join(self.state, f"account-{namespace}-{name}.kubeconfig")
+        path = os.path.join(self.state, f"account-{namespace}-{name}{'-by-file' if token_file else ''}.kubeconfig")
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(f"{head}  user: {{token: {token}}}\n{tail}")
+            file.write(f"{head}  user: {{{user}}}\n{tail}")
         return path
 
     def add_fake_node(self, name, cpu="8", memory="32Gi", labels=None):

@@ -28,6 +28,22 @@ def migration(name, of, **spec):
     return {"apiVersion": "vm.neon.tech/v1", "kind": "VirtualMachineMigration", "metadata": {"name": name}, "spec": {"vmName": of, **spec}}
 
 
+def insist(cluster, method, path, body=None, kind="application/json"):
+    """Again, while nobody answers or webhooks are away."""
+    def asked():
+        try:
+            return cluster.call(method, path, body, kind)
+        except Refused as why:
+            if why.code == 409 and method == "POST":  # an answer was lost
+                return cluster.get(f"{path}/{body['metadata']['name']}")
+            if why.code < 500:
+                raise
+        except AWAY:
+            pass
+        return None
+    return until(asked, f"{method} {path} is taken", 90)
+
+
 class FleetTest(ClusterTest):
     """Two nodes of 8 CPUs; `plane` and `kubelets` for all tests of the class."""
 
@@ -51,19 +67,8 @@ class FleetTest(ClusterTest):
 
     # --- what users do; again, while nobody answers
 
-    def ask(self, method, path, body=None, kind="application/json"):
-        def asked():
-            try:
-                return self.cluster.call(method, path, body, kind)
-            except Refused as why:
-                if why.code == 409 and method == "POST":  # an answer was lost
-                    return self.cluster.get(f"{path}/{body['metadata']['name']}")
-                if why.code < 500:
-                    raise
-            except AWAY:
-                pass
-            return None
-        return until(asked, f"{method} {path} is taken", 90)
+    def ask(self, *what):
+        return insist(self.cluster, *what)
 
     def there(self, path):
         try:
@@ -83,7 +88,10 @@ class FleetTest(ClusterTest):
         except Refused as why:
             if why.code != 404:
                 raise
-        until(lambda: self.gone(name), f"nothing is left of {name}", 90)
+        try:
+            until(lambda: not self.left_of(name), f"nothing is left of {name}", 90)
+        except AssertionError as why:
+            raise AssertionError(f"{why}; there is still {self.left_of(name)}") from why
 
     # --- what they see
 
@@ -107,8 +115,14 @@ class FleetTest(ClusterTest):
     def pods(self, name):
         return self.cluster.get(f"{PODS}?labelSelector=vm.neon.tech/name={name}")["items"]
 
+    def left_of(self, name):
+        """What of it is still there, by kind and name. A Secret that nobody owns was somebody's own, and stays."""
+        secrets = [self.there(f"{SECRETS}/{what}-neonvm-{name}") for what in ("runner", "ssh", "tls")]
+        found = [self.there(f"{VMS}/{name}"), *self.pods(name), *(each for each in secrets if each and each["metadata"].get("ownerReferences"))]
+        return [f"{each.get('kind', 'Pod')} {each['metadata']['name']}" for each in found if each]
+
     def gone(self, name):
-        return not self.there(f"{VMS}/{name}") and not self.pods(name) and not self.there(f"{SECRETS}/runner-neonvm-{name}")
+        return not self.left_of(name)
 
     def over(self, name):
         """The migration, if it has come to an end, whatever that was."""

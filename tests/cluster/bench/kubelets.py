@@ -19,16 +19,18 @@ AWAY = (OSError, http.client.HTTPException, ValueError)
 
 
 class Kubelets:
-    """Of all fake nodes. `broken` is what must never be and was; a pod on a node in `silent` is left as it is."""
+    """Of all fake nodes, or of some. `broken` is what must never be and was; a pod on a node in `silent` is left as it is. inside: words before the
+    runners', as to be in another network; net: the first half of their addresses then, in place of loopback."""
 
-    def __init__(self, cluster):
-        self.cluster = cluster
+    def __init__(self, cluster, nodes=None, inside=(), net=None):
+        self.cluster, self.nodes = cluster, nodes
         self.folder = tempfile.mkdtemp(prefix="neonvm-kubelets-")
-        self.runners = subprocess.Popen([os.environ["CLUSTER_RUNNERS"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        self.runners = subprocess.Popen([*inside, os.environ["CLUSTER_RUNNERS"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                         preexec_fn=die_with(os.getpid()))
         self.lock, self.looked, self.broken, self.ending = threading.RLock(), threading.Condition(), [], False
         self.running, self.ended, self.silent, self.number = {}, {}, set(), 0
-        self.net, self.subnet = 192 + secrets.randbelow(60), secrets.randbelow(250)  # other clusters have pods, too
+        self.net = net or f"127.{192 + secrets.randbelow(60)}"  # other clusters have pods, too
+        self.subnet = 0 if net else secrets.randbelow(250)
         self.threads = [threading.Thread(target=work, daemon=True) for work in (self.listen, self.watch)]
         for thread in self.threads:
             thread.start()
@@ -48,13 +50,26 @@ class Kubelets:
         """The container, with everything in it."""
         self.say(f"kill {pod}")
 
-    def crimes(self):
+    def look(self):
         with self.looked:
             self.found = None
             self.say("look")
             if not self.looked.wait_for(lambda: self.found is not None, 30):
                 raise RuntimeError("the runners do not answer")
-            return self.found + self.broken
+            return self.found
+
+    def crimes(self):
+        return self.look()["crimes"] + self.broken
+
+    def cpus_by_node(self):
+        """What the guests on each node have online by their own count, all in all."""
+        sizes, sums = self.look()["sizes"], {}
+        with self.lock:
+            for pod, (cpus, _) in sizes.items():
+                if pod in self.running:
+                    node = self.running[pod]["spec"]["nodeName"]
+                    sums[node] = sums.get(node, 0) + cpus
+        return sums
 
     # --- what the runners say
 
@@ -117,7 +132,7 @@ class Kubelets:
     def saw(self, pod, deleted=False):
         meta, node = pod["metadata"], pod["spec"].get("nodeName")
         name = meta["name"]
-        if not node or node in self.silent:
+        if not node or node in self.silent or (self.nodes is not None and node not in self.nodes):
             return
         with self.lock:
             known = name in self.running or name in self.ended
@@ -132,21 +147,34 @@ class Kubelets:
         elif not known and pod["status"].get("phase") == "Pending":
             self.until_taken(lambda: self.start(pod))
 
+    def project(self, namespace, wanted, folder):
+        data = self.cluster.get(f"/api/v1/namespaces/{namespace}/secrets/{wanted['secretName']}")["data"]
+        os.makedirs(folder, exist_ok=True)
+        for item in wanted.get("items") or [{"key": key, "path": key} for key in data]:
+            with open(os.path.join(folder, item["path"]), "wb") as file:
+                file.write(base64.b64decode(data[item["key"]]))
+
     def start(self, pod):
         meta = pod["metadata"]
         folder = os.path.join(self.folder, meta["name"])
-        for part in ("access", "run", "disks"):
+        for part in ("run", "disks"):
             os.makedirs(os.path.join(folder, part), exist_ok=True)
-        volume = next(each for each in pod["spec"]["volumes"] if each["name"] == "access")
-        secret = self.cluster.get(f"/api/v1/namespaces/{meta['namespace']}/secrets/{volume['secret']['secretName']}")
-        for key, text in secret["data"].items():
-            with open(os.path.join(folder, "access", key), "wb") as file:
-                file.write(base64.b64decode(text))
+        mounts = next(each for each in pod["spec"]["containers"] if each["name"] == RUNNER)["volumeMounts"]
+        for volume in pod["spec"]["volumes"]:
+            if "secret" in volume:
+                place = next(each["mountPath"] for each in mounts if each["name"] == volume["name"])
+                self.project(meta["namespace"], volume["secret"], place.replace("/neonvm/", folder + "/"))
+        spec = meta["annotations"]["neonvm.dev/runner-spec"].replace("/neonvm/", folder + "/")
+        for each in pod["spec"]["containers"]:
+            if each["name"] != RUNNER:  # the VM's image, of which there is no more than its disk's name
+                disk = os.path.join(folder, "image.qcow2")
+                open(disk, "wb").close()
+                spec = spec.replace(each["image"], disk)
         with open(os.path.join(folder, "runner.json"), "w", encoding="utf-8") as file:
-            file.write(meta["annotations"]["neonvm.dev/runner-spec"].replace("/neonvm/", folder + "/"))
+            file.write(spec)
         os.makedirs(os.path.join(folder, "run", meta["name"]), exist_ok=True)
         self.number += 1
-        address = f"127.{self.net}.{(self.subnet + self.number // 250) % 250}.{1 + self.number % 250}"
+        address = f"{self.net}.{(self.subnet + self.number // 250) % 250}.{1 + self.number % 250}"
         with self.lock:
             self.running[meta["name"]] = pod
         self.say(f"start {meta['name']} {address} {folder}")

@@ -1,5 +1,11 @@
-"""What an API server was asked, as it counts it itself."""
+"""What an API server was asked: as it counts it itself, and word for word as its audit log has it (the cluster's option `audit`)."""
+import json
+import os
 import re
+import secrets
+
+from .api import Refused
+from .fixture import until
 
 
 def requests_seen(cluster):
@@ -18,3 +24,21 @@ def requests_seen(cluster):
         name = f"{verb} {about['resource']}{'/' + about['subresource'] if about.get('subresource') else ''}{refused}"
         seen[name] = seen.get(name, 0) + float(number)
     return seen
+
+
+def asked_by(cluster, namespace):
+    """Every request of that namespace's service accounts by now, as "verb resource subresource name", but those about leases."""
+    mark = f"mark-{secrets.token_hex(8)}"
+    try:
+        cluster.get(f"/api/v1/namespaces/default/pods/{mark}")  # what came before it is in the log before it
+    except Refused:
+        pass
+
+    def read():
+        with open(os.path.join(cluster.state, "log/audit.log"), encoding="utf-8") as log:
+            lines = [line for line in log if line.endswith("\n")]
+        return lines if any(mark in line for line in lines) else None
+    entries = [json.loads(line) for line in until(read, "the audit log has what was asked")]
+    return [" ".join((each["verb"], *(each["objectRef"].get(part, "") for part in ("resource", "subresource", "name"))))
+            for each in entries if each["stage"] == "ResponseComplete" and f":{namespace}:" in each["user"]["username"]
+            and each.get("objectRef", {}).get("resource", "leases") != "leases"]

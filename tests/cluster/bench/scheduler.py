@@ -42,10 +42,11 @@ class Daemon:
         self.words = [NEONVM, "--home", self.home.name, "--config", path, *words]
         self.log = os.path.join(self.home.name, "log")
         self.process = None
+        self.inside = []  # words before, as to be in another network
 
     def start(self):
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(self.words, stdout=log, stderr=log)
+            self.process = subprocess.Popen([*self.inside, *self.words], stdout=log, stderr=log)
         return self
 
     def text(self):
@@ -63,18 +64,19 @@ class Daemon:
 
 
 class Scheduler(Daemon):
-    def __init__(self, kubeconfig, folder):
+    def __init__(self, kubeconfig, folder, config="", words=()):
         self.address = free_address()
         super().__init__(kubeconfig, "scheduler", "--credentials", folder, "--permits", f"https://{self.address}:10299",
                          "--permits", f"http://{self.address}:10300", "--allow-unauthenticated-permits",
-                         "--extender", f"https://{self.address}:10298", "--probes", f"http://{self.address}:9100")
+                         "--extender", f"https://{self.address}:10298", "--probes", f"http://{self.address}:8081",
+                         "--metrics", f"http://{self.address}:9100", "--allow-unauthenticated-metrics", *words, config=config)
 
     def ready(self):
         if self.process.poll() is not None:
             raise AssertionError(self.text())
         return self.plain("GET", "/readyz")[0] == 200
 
-    def plain(self, method, path, port=9100, body=None):
+    def plain(self, method, path, port=8081, body=None):
         connection = http.client.HTTPConnection(self.address, port, timeout=10)
         try:
             connection.request(method, path, body)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 
-from . import programs
+from . import images, programs
 from .fixture import until
 
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../..")
@@ -27,10 +27,16 @@ def run(*words, check=True, **more):
     return done.stdout
 
 
-def make_images(folder, *which):
-    """Archives of neonvm's own images, and of a VM that serves its root on port 8080."""
+def own_images(folder, *which):
+    """Archives of neonvm's own images."""
     run(os.path.join(TOP, "scripts/container-images"), "--output", folder, "--tag", "test", "--repository", REPOSITORY,
         "--build", os.path.dirname(NEONVM), *which)
+    return [os.path.join(folder, name + ".tar") for name in which]
+
+
+def make_images(folder, *which):
+    """The same, and of a VM that serves its root on port 8080."""
+    archives = own_images(folder, *which)
     root = os.path.join(folder, "root")
     os.makedirs(root + "/bin")
     os.makedirs(root + "/etc")
@@ -40,7 +46,24 @@ def make_images(folder, *which):
         file.write("web\n")
     run(NEONVM, "--home", folder + "/home", "build", root, "--cmd", "/bin/busybox httpd -f -p 8080 -h /", "--port", "8080/tcp", "-q",
         "--file", folder + "/web.qcow2", "--oci", folder + "/web.oci", "--name", WEB_IMAGE)
-    return [os.path.join(folder, name + ".tar") for name in which] + [folder + "/web.oci"]
+    return archives + [folder + "/web.oci"]
+
+
+def make_ssh_image(folder, name):
+    """Archive of a VM that only waits, and into which one can log in."""
+    run(os.path.join(TOP, "vm-builder/examples/dropbear"), "-q", "--file", folder + "/ssh.qcow2", "--oci", folder + "/ssh.oci", "--name", name,
+        env={**os.environ, "NEONVM": NEONVM, "NEONVM_HOME": folder + "/home"})
+    return folder + "/ssh.oci"
+
+
+def make_kernel_image(folder, name):
+    """Archive of an image that has a kernel and nothing else: that of the default guest, if it is one that boots a disk by itself."""
+    kernel = os.path.join(os.environ.get("NEONVM_GUEST") or os.path.expanduser("~/.cache/neonvm/guest"), "vmlinuz")
+    with open(kernel, "rb") as file:
+        if b"-neonvm" not in file.read(65536):  # Debian's has its drivers in an initramfs
+            return None
+    images.archive(folder + "/kernel.tar", name, images.layer_of({"vmlinuz": (kernel, 0o644)}), ["/vmlinuz"])
+    return folder + "/kernel.tar"
 
 
 def neonvm(cluster, *words, **more):
@@ -72,19 +95,21 @@ def as_installed(cluster, namespace="default"):
 class Plane:
     """`neonvm serve` for one namespace of the cluster, outside of it; for all of them with "*"."""
 
-    def __init__(self, cluster, namespace="default", words=(), kubeconfig=None):
+    def __init__(self, cluster, namespace="default", words=(), kubeconfig=None, environment=None, config=""):
+        self.environment = {**os.environ, **(environment or {})}
         self.home = tempfile.mkdtemp(prefix="neonvm-plane-")
         self.log = os.path.join(self.home, "log")
         self.config = os.path.join(self.home, "config.toml")
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(f'[orchestrator]\nplugin = "k8s"\n[kubernetes]\nkubeconfig = "{kubeconfig or cluster.kubeconfig}"\nnamespace = "{namespace}"\n'
-                       f'runner_image = "{RUNNER_IMAGE}"\n')
+                       f'runner_image = "{RUNNER_IMAGE}"\n{config}')
         self.words = words
         self.start()
 
     def start(self):
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([NEONVM, "--home", self.home, "--config", self.config, "serve", *self.words], stdout=log, stderr=log)
+            self.process = subprocess.Popen([NEONVM, "--home", self.home, "--config", self.config, "serve", *self.words], stdout=log, stderr=log,
+                                            env=self.environment)
         until(lambda: "serves" in self.text() or WAITS in self.text() or self.process.poll() is not None, "the control plane serves")
 
     def text(self):

@@ -166,7 +166,7 @@ SLOT(neonvm_hypervisor_table, cancel_migration, 19);
 SLOT(neonvm_hypervisor_table, add_forward, 20);
 SLOT(neonvm_hypervisor_table, remove_forward, 21);
 
-SIZE(neonvm_orchestrator_table, 192);
+SIZE(neonvm_orchestrator_table, 224);
 SLOT(neonvm_orchestrator_table, list, 1);
 SLOT(neonvm_orchestrator_table, get, 2);
 SLOT(neonvm_orchestrator_table, create, 3);
@@ -190,10 +190,14 @@ SLOT(neonvm_orchestrator_table, webhook_authority, 20);
 SLOT(neonvm_orchestrator_table, list_runners, 21);
 SLOT(neonvm_orchestrator_table, bind_pod, 22);
 SLOT(neonvm_orchestrator_table, scheduler_access, 23);
+SLOT(neonvm_orchestrator_table, tend, 24);
+SLOT(neonvm_orchestrator_table, runner_log, 25);
+SLOT(neonvm_orchestrator_table, show_room, 26);
+SLOT(neonvm_orchestrator_table, lead_service, 27);
 
 _Static_assert(NEONVM_KIND_HYPERVISOR == 1 && NEONVM_KIND_ORCHESTRATOR == 2 && NEONVM_KIND_POLICY == 3, "kinds");
 _Static_assert(NEONVM_OBJECT_VIRTUAL_MACHINE == 0 && NEONVM_OBJECT_MIGRATION == 1 && NEONVM_OBJECT_NODE == 2 &&
-                   NEONVM_OBJECT_RUNNER == 3 && NEONVM_OBJECT_NEIGHBOUR == 4, "objects");
+                   NEONVM_OBJECT_RUNNER == 3 && NEONVM_OBJECT_NEIGHBOUR == 4 && NEONVM_OBJECT_IP_POOL == 5, "objects");
 _Static_assert(NEONVM_CHANGE_NONE == 0 && NEONVM_CHANGE_ADDED == 1 && NEONVM_CHANGE_CHANGED == 2 &&
                    NEONVM_CHANGE_DELETED == 3 && NEONVM_CHANGE_SYNCED == 4, "changes");
 _Static_assert(NEONVM_LOG_DEBUG == 0 && NEONVM_LOG_INFO == 1 && NEONVM_LOG_WARNING == 2 && NEONVM_LOG_ERROR == 3,

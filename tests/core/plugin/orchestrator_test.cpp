@@ -52,6 +52,19 @@ TEST_CASE("orchestrator tunnel: reading") {
   CHECK(last_call() == "list 4 @77");
   CHECK(door->bind_pod("prod/web-1", "u-1", "n1", deadline));
   CHECK(last_call() == "bind_pod prod/web-1 u-1 n1 @77");
+  CHECK(door->show_room("n1", {MilliCpu{1500}, Bytes{3 * gib}}, true, deadline));
+  CHECK(last_call() == "show_room n1 1.5 CPU, 3Gi came @77");
+  CHECK(door->lead_service({"s", "10.0.0.7", {{"permits", 10299}}}, deadline));
+  CHECK(last_call() == "lead_service s 10.0.0.7:10299 @77");
+  CHECK(*door->tend(sample_object("a"), deadline) == std::optional<Duration>(std::chrono::hours(1)));
+  CHECK(last_call() == "tend a @77");
+  CHECK(*door->tend(sample_object("b"), deadline) == std::nullopt);
+  std::vector<std::string> said;
+  CHECK(door->runner_log("web-1", -1, true, [&said](std::string_view piece) { said.emplace_back(piece); }, deadline));
+  CHECK(last_call() == "runner_log web-1 -1 on @77");
+  CHECK(said == std::vector<std::string>{"one\ntw", "", "o\n"});
+  const auto thrower = [](std::string_view) { throw std::runtime_error("full"); };
+  CHECK_THROWS_WITH(door->runner_log("web-1", 3, false, thrower, deadline), "full");
 }
 
 TEST_CASE("orchestrator tunnel: objects cross whole") {

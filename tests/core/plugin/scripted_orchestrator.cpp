@@ -105,8 +105,21 @@ class ScriptedOrchestrator final : public Orchestrator {
   Status bind_pod(const std::string& pod, const std::string& uid, const std::string& node, Deadline d) override {
     return script().answer("bind_pod " + pod + " " + uid + " " + node, d);
   }
+  Status show_room(const std::string& node, const Resources& free, bool came, Deadline d) override {
+    return script().answer("show_room " + node + " " + to_string(free) + (came ? " came" : ""), d);
+  }
+  Status lead_service(const ServicePlace& place, Deadline d) override {
+    return script().answer("lead_service " + place.service + " " + place.address + ":" + std::to_string(place.ports.at("permits")), d);
+  }
   Result<RunnerAccess> scheduler_access(Deadline d) override {
     return script().answer(RunnerAccess{"-----BEGIN", "scheduler", "s3cret"}, "scheduler_access", d);
+  }
+  Result<std::optional<Duration>> tend(const Object& vm, Deadline d) override {
+    return script().answer(vm.name == "a" ? std::optional<Duration>(std::chrono::hours(1)) : std::nullopt, "tend " + vm.name, d);
+  }
+  Status runner_log(const std::string& runner, std::int64_t lines, bool follow, const std::function<void(std::string_view)>& take, Deadline d) override {
+    for (const char* piece : {"one\ntw", "", "o\n"}) take(piece);
+    return script().answer("runner_log " + runner + " " + std::to_string(lines) + (follow ? " on" : ""), d);
   }
   Result<RunnerAccess> runner_access(const std::string& vm, Deadline d) override {
     return script().answer(RunnerAccess{"-----BEGIN", vm + ".vm", "s3cret\n\"x"}, "runner_access " + vm, d);

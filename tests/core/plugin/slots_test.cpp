@@ -123,5 +123,9 @@ TEST_CASE("slots: an older orchestrator works without the optional calls") {
   CHECK((*orchestrator)->runner_access("web", deadline)->token.empty());
   check_lacks((*orchestrator)->webhook_authority(deadline), "orchestrator scripted has no webhook_authority");
   check_lacks((*orchestrator)->bind_pod("web-1", "u", "n1", deadline), "orchestrator scripted has no bind_pod");
+  check_lacks((*orchestrator)->show_room("n1", {}, false, deadline), "orchestrator scripted has no show_room");
+  check_lacks((*orchestrator)->lead_service({}, deadline), "orchestrator scripted has no lead_service");
   check_lacks((*orchestrator)->scheduler_access(deadline), "orchestrator scripted has no scheduler_access");
+  CHECK(*(*orchestrator)->tend(sample_object("a"), deadline) == std::nullopt);
+  check_lacks((*orchestrator)->runner_log("web-1", -1, false, [](std::string_view) {}, deadline), "orchestrator scripted has no runner_log");
 }

@@ -100,12 +100,42 @@ void updates(Orchestrator& door) {
   }
 }
 
+void keeps_pools(Orchestrator& door) {
+  SECTION("a pool of addresses is called after its range, and two who write it do not undo each other's work") {
+    Object pool;
+    pool.kind = Kind::ip_pool;
+    pool.name = "neonvm-10.100.0.0-16";
+    pool.spec = R"({"allocations":{},"range":"10.100.0.0/16"})";
+    CHECK(door.get(Kind::ip_pool, pool.name, soon()).error().code == Code::not_found);
+    const auto made = door.create(pool, soon());
+    REQUIRE(made.ok());
+    CHECK(made->spec == pool.spec);
+    CHECK(door.create(pool, soon()).error().code == Code::already_exists);
+    Object first = *made, second = *made;
+    first.spec = R"({"allocations":{"32768":{"id":"default/web"}},"range":"10.100.0.0/16"})";
+    second.spec = R"({"allocations":{"32768":{"id":"default/db"}},"range":"10.100.0.0/16"})";
+    REQUIRE(door.update(first, soon()).ok());
+    CHECK(door.update(second, soon()).error().code == Code::conflict);
+    const auto stored = door.get(Kind::ip_pool, pool.name, soon());
+    REQUIRE(stored.ok());
+    CHECK(stored->spec == first.spec);
+    second.version = stored->version;
+    CHECK(door.update(second, soon())->spec == second.spec);
+    for (const char* bad : {"", "a..b", ".a", "a.", "A.b"}) {
+      pool.name = bad;
+      INFO(bad);
+      CHECK(door.create(pool, soon()).error().code == Code::invalid_argument);
+    }
+  }
+}
+
 }  // namespace
 
 void orchestrator_keeps_objects(const MakeOrchestrator& make) {
   const auto under_test = make();
   creates(*under_test.door);
   updates(*under_test.door);
+  keeps_pools(*under_test.door);
 }
 
 void orchestrator_removes(const MakeOrchestrator& make) {

@@ -1,5 +1,7 @@
 #include "core/runtime/metrics_registry.hpp"
 
+#include <malloc.h>
+
 #include <thread>
 
 #include "tests/support/catch.hpp"
@@ -10,7 +12,7 @@ TEST_CASE("the text form, family by family") {
   MetricsRegistry registry;
   registry.counter("b_total", "What \\ and\nnewline", {{"vm", "a\"b\\c\nd"}}).add(2);
   registry.gauge("a_ratio", "A gauge").set(0.25);
-  Histogram& histogram = registry.histogram("c_seconds", "Times", {0.1, 1}, {{"step", "ask"}});
+  const Histogram histogram = registry.histogram("c_seconds", "Times", {0.1, 1}, {{"step", "ask"}});
   histogram.observe(0.1);
   histogram.observe(0.5);
   histogram.observe(7);
@@ -40,8 +42,8 @@ TEST_CASE("numbers that are not") {
 
 TEST_CASE("the same name and labels are the same instrument; a forgotten one counts for nothing") {
   MetricsRegistry registry;
-  Counter& counter = registry.counter("a_total", "", {{"vm", "web"}, {"node", "n1"}});
-  CHECK(&counter == &registry.counter("a_total", "", {{"node", "n1"}, {"vm", "web"}}));
+  const Counter counter = registry.counter("a_total", "", {{"vm", "web"}, {"node", "n1"}});
+  CHECK(counter == registry.counter("a_total", "", {{"node", "n1"}, {"vm", "web"}}));
   registry.counter("a_total", "", {{"vm", "db"}}).add();
   registry.gauge("alone", "", {{"vm", "web"}}).set(1);
   registry.forget("vm", "web");
@@ -51,10 +53,38 @@ TEST_CASE("the same name and labels are the same instrument; a forgotten one cou
   CHECK(registry.text().find("a_total{node=\"n1\",vm=\"web\"} 1\n") != std::string::npos);
 }
 
+TEST_CASE("a hundred thousand names that came and went leave nothing behind") {
+  MetricsRegistry registry;
+  static const MetricFamily times{MetricKind::histogram, "h_seconds", "", {"vm", "step"}, {0.1, 1, 10}};
+  registry.counter("a_total", "", {{"vm", "stays"}}).add(7);
+  const auto come_and_go = [&registry](int from, int to) {
+    for (int i = from; i < to; ++i) {
+      const std::string vm = "vm-" + std::to_string(i);
+      registry.counter("a_total", "", {{"vm", vm}}).add();
+      registry.gauge("a_ratio", "", {{"vm", vm}}).set(i);
+      registry.histogram(times, {vm, "ask"}).observe(0.5);
+      registry.forget("vm", vm);
+    }
+  };
+  come_and_go(0, 1000);
+  const auto before = static_cast<double>(mallinfo2().uordblks);
+  come_and_go(1000, 101'000);
+  // A single byte of each would be more.
+  CHECK(static_cast<double>(mallinfo2().uordblks) - before < 100'000);
+  CHECK(registry.text() == "# HELP a_total \n# TYPE a_total counter\na_total{vm=\"stays\"} 7\n");
+}
+
+TEST_CASE("a handle may outlive what it was taken from") {
+  auto registry = std::make_unique<MetricsRegistry>();
+  const Counter counter = registry->counter("a_total", "");
+  registry.reset();
+  counter.add();
+}
+
 TEST_CASE("threads count together while the text is read") {
   MetricsRegistry registry;
-  Counter& counter = registry.counter("a_total", "");
-  Histogram& histogram = registry.histogram("h", "", {1});
+  const Counter counter = registry.counter("a_total", "");
+  const Histogram histogram = registry.histogram("h", "", {1});
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
@@ -70,4 +100,34 @@ TEST_CASE("threads count together while the text is read") {
   CHECK(registry.text().find("a_total 4000\n") != std::string::npos);
   CHECK(registry.text().find("h_count 4000\n") != std::string::npos);
   CHECK(registry.text().find("b_total{i=\"900\"} 4\n") != std::string::npos);
+}
+
+TEST_CASE("what is read off when somebody asks") {
+  static const MetricFamily queue{MetricKind::gauge, "a_queue", "Waiting", {"of"}};
+  static const MetricFamily done{MetricKind::counter, "b_total", "Done", {"outcome"}};
+  MetricsRegistry registry;
+  registry.counter(done, {"ok"}).add(3);
+  double waiting = 2;
+  auto asked = registry.at_scrape([&waiting](std::vector<MetricSample>& out) { out.push_back({&queue, {"x"}, waiting}); });
+  const std::string counted = "# HELP b_total Done\n# TYPE b_total counter\nb_total{outcome=\"ok\"} 3\n";
+  CHECK(registry.text() == counted + "# HELP a_queue Waiting\n# TYPE a_queue gauge\na_queue{of=\"x\"} 2\n");
+  waiting = 5;
+  CHECK(registry.text().find("a_queue{of=\"x\"} 5\n") != std::string::npos);
+  // Two that tell the same series make one.
+  {
+    const auto other = registry.at_scrape([](std::vector<MetricSample>& out) {
+      out.push_back({&queue, {"x"}, 7});
+      out.push_back({&queue, {"y"}, 1});
+    });
+    CHECK(registry.text() == counted + "# HELP a_queue Waiting\n# TYPE a_queue gauge\na_queue{of=\"x\"} 7\na_queue{of=\"y\"} 1\n");
+  }
+  asked.reset();
+  CHECK(registry.text() == counted);
+}
+
+TEST_CASE("a collector may count") {
+  static const MetricFamily asked{MetricKind::counter, "asked_total", "Asked", {}};
+  MetricsRegistry registry;
+  const auto collector = registry.at_scrape([&registry](std::vector<MetricSample>&) { registry.counter(asked).add(); });
+  CHECK(registry.text().find("asked_total 1\n") != std::string::npos);
 }

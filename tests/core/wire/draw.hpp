@@ -80,6 +80,8 @@ Event event();
 GuestSample sample();
 wire::GuestMessage guest_message();
 wire::RunnerMessage runner_message();
+HeadroomRequest headroom_request();
+HeadroomAnswer headroom_answer();
 wire::PermitRequest permit_request();
 wire::PermitResponse permit_response();
 wire::monitor::Message message_to_monitor();

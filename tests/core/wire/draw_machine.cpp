@@ -9,15 +9,15 @@ MigrationProgress progress() {
 
 MachineDisk disk() { return {text(), text(), text(), coin(), coin(), text(), size()}; }
 
-MachineNetwork network() { return {one_of(NetworkKind::tap), text(), text(), list(port), coin(), text()}; }
+std::uint32_t count() { return static_cast<std::uint32_t>(number()); }
+
+MachineNetwork network() { return {one_of(NetworkKind::tap), text(), text(), list(port), coin(), text(), text(), count()}; }
 
 GuestMount mount() {
   return {one_of(MountKind::files), text(), text(), text(), coin(), coin(), coin(), coin(), coin(), size()};
 }
 
 GuestPlan plan() { return {list(mount), list(text), text(), size()}; }
-
-std::uint32_t count() { return static_cast<std::uint32_t>(number()); }
 
 FileItem item() { return {text(), text(), maybe(count)}; }
 
@@ -68,6 +68,7 @@ MachineSpec machine_spec() {
   m.migration_host = text();
   m.migration_port = static_cast<std::uint16_t>(number());
   m.tls_name = text();
+  m.tls_peer = text();
   m.extra_args = list(text);
   return m;
 }
@@ -91,7 +92,7 @@ RunnerStatus runner_status() {
 
 Object object() {
   Object o;
-  o.kind = one_of(Kind::neighbour);
+  o.kind = one_of(Kind::ip_pool);
   o.ns = label();
   o.name = label();
   o.uid = text();
@@ -108,6 +109,6 @@ Object object() {
   return o;
 }
 
-Event event() { return {time(), one_of(Kind::neighbour), label(), text(), coin(), text(), text(), whole()}; }
+Event event() { return {time(), one_of(Kind::ip_pool), label(), text(), coin(), text(), text(), whole()}; }
 
 }  // namespace neonvm::draw

@@ -156,8 +156,19 @@ RunnerMessage runner_message() {
   return {number(), kinds[below(std::size(kinds))]()};
 }
 
+namespace {
+
+AskId ask_id() { return {number(), number()}; }
+HeadroomSpend headroom_spend() { return {text(), resources(), resources(), ask_id()}; }
+HeldLease held_lease() { return {number(), resources(), millis(), list(headroom_spend)}; }
+
+}  // namespace
+
+HeadroomRequest headroom_request() { return {text(), number(), millis(), number(), number(), resources(), list(held_lease)}; }
+HeadroomAnswer headroom_answer() { return {number(), number(), number(), resources(), coin(), millis(), text()}; }
+
 PermitRequest permit_request() {
-  return {static_cast<int>(number()), text(), text(), resources(), resources(), maybe(resources), maybe(real)};
+  return {static_cast<int>(number()), text(), text(), resources(), resources(), maybe(resources), maybe(real), ask_id()};
 }
 
 PermitResponse permit_response() { return {resources(), coin()}; }

@@ -117,6 +117,7 @@ VmSpec vm_spec() {
     s.target_revision_at = time();
   }
   s.scaling = scaling(s);
+  s.overlay = coin();
   s.stopped = coin();
   return s;
 }
@@ -145,6 +146,7 @@ VmStatus vm_status() {
   s.clock_warning = coin();
   s.notices = list(text);
   s.accelerator = text();
+  s.overlay = {text(), text()};
   if (coin()) {
     s.current_revision = revision();
     s.current_revision_at = time();

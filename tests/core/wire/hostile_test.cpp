@@ -1,6 +1,7 @@
 // Input of those who mean harm: a guest that was taken over, a manifest from the network.
 #include <rapidcheck.h>
 
+#include "core/wire/headroom_protocol.hpp"
 #include "core/wire/model_json.hpp"
 #include "tests/core/wire/draw.hpp"
 #include "tests/support/catch.hpp"
@@ -28,6 +29,8 @@ bool accepts_any(std::string_view text) {
   any |= decode_runner_message(text).ok();
   any |= decode_exec_request(text).ok();
   any |= decode_permit_request(text).ok();
+  any |= decode_headroom_request(text).ok();
+  any |= decode_headroom_answer(text).ok();
   any |= decode_permit_response(text).ok();
   any |= monitor::decode_from_agent(text).ok();
   any |= monitor::decode_from_monitor(text).ok();

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/wire/guest_protocol.hpp"
+#include "core/wire/headroom_protocol.hpp"
 #include "core/wire/model_json.hpp"
 #include "core/wire/permit_protocol.hpp"
 #include "core/wire/runner_protocol.hpp"
@@ -40,8 +41,8 @@ constexpr std::size_t members() {
 }  // namespace
 
 TEST_CASE("every member travels") {
-  CHECK(members<VmSpec>() == 23);
-  CHECK(members<VmStatus>() == 23);
+  CHECK(members<VmSpec>() == 24);
+  CHECK(members<VmStatus>() == 24);
   CHECK(members<Scaling>() == 7);
   CHECK(members<ScalingConfig>() == 10);
   CHECK(members<Disk>() == 12);
@@ -52,9 +53,9 @@ TEST_CASE("every member travels") {
   CHECK(members<MigrationStatus>() == 9);
   CHECK(members<MigrationProgress>() == 7);
   CHECK(members<MigrationReport>() == 3);
-  CHECK(members<MachineSpec>() == 30);
+  CHECK(members<MachineSpec>() == 31);
   CHECK(members<MachineDisk>() == 7);
-  CHECK(members<MachineNetwork>() == 6);
+  CHECK(members<MachineNetwork>() == 8);
   CHECK(members<MachineFiles>() == 7);
   CHECK(members<GuestMount>() == 10);
   CHECK(members<GuestPlan>() == 4);
@@ -74,5 +75,9 @@ TEST_CASE("every member travels") {
   CHECK(members<Hello>() == 6);
   CHECK(members<Reply>() == 9);
   CHECK(members<Exec>() == 6);
-  CHECK(members<PermitRequest>() == 7);
+  CHECK(members<PermitRequest>() == 8);
+  CHECK(members<HeadroomRequest>() == 7);
+  CHECK(members<HeldLease>() == 4);
+  CHECK(members<HeadroomSpend>() == 4);
+  CHECK(members<HeadroomAnswer>() == 7);
 }

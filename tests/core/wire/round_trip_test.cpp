@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "core/wire/headroom_protocol.hpp"
 #include "core/wire/model_json.hpp"
 #include "tests/core/wire/draw.hpp"
 #include "tests/support/catch.hpp"
@@ -82,6 +83,8 @@ TEST_CASE("documents round-trip") {
   CHECK(round_trips("runner status", draw::runner_status, decode_runner_status));
   CHECK(round_trips("scaling config", draw::scaling_config, decode_scaling_config));
   CHECK(round_trips("event", draw::event, decode_event));
+  CHECK(round_trips("headroom request", draw::headroom_request, decode_headroom_request));
+  CHECK(round_trips("headroom answer", draw::headroom_answer, decode_headroom_answer));
   CHECK(round_trips("permit request", draw::permit_request, decode_permit_request));
   CHECK(round_trips("permit response", draw::permit_response, decode_permit_response));
 }

@@ -62,14 +62,15 @@ def test_a_workload_that_fills_the_disk():
     with tempfile.TemporaryDirectory() as folder:
         disk = make_disk(folder, "#!/bin/sh\nwhile :; do cat /dev/zero; sleep 1; done >>/filled\n")
         with vm(disk=disk, words="root=/dev/vda rw") as guest:
-            until(lambda: "No space left" in guest.console(), "the disk is full", 60)
+            until(lambda: "No space left" in guest.console(), "the disk is full", 180)
             assert guest.link.shell("df / | tail -n 1").split()[3] == "0"
             assert not guest.link.put("/more", b"x" * 100_000)["ok"]
             until(lambda: guest.link.ask("setCpus", count=2)["ok"], "CPUs can still be switched")
             assert guest.link.ask("shutdown")["ok"]
             assert guest.wait_end(60) == 0
+            told = guest.console()[-2000:]
         checked = subprocess.run(["/sbin/e2fsck", "-fn", disk], capture_output=True, text=True, check=False)
-        assert checked.returncode == 0, checked.stdout
+        assert checked.returncode == 0, checked.stdout + told
 
 
 def test_a_workload_that_fills_memory():

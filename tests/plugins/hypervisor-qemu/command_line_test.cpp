@@ -109,6 +109,12 @@ TEST_CASE("networks are closed unless the spec opens them") {
   open.networks.push_back({NetworkKind::tap, "02:00:00:00:00:02", "tap0", {}, true});
   CHECK(has(argv_of(open), "-netdev", "restrict=off"));
   CHECK(has(argv_of(open), "-netdev", "tap,id=net1,ifname=tap0,script=no,downscript=no"));
+  CHECK_FALSE(has(argv_of(open), "-device", "host_mtu"));
+  // One that is open already, and says how large packets may be.
+  open.networks[1].tap = "/proc/self/fd/12";
+  open.networks[1].mtu = 1450;
+  CHECK(has(argv_of(open), "-netdev", "tap,id=net1,fd=12"));
+  CHECK(has(argv_of(open), "-device", "virtio-net-pci,id=nic1,netdev=net1,romfile=,mac=02:00:00:00:00:02,host_mtu=1450"));
 }
 
 TEST_CASE("CPUs: all slots at boot and some online, or few slots filled") {
@@ -156,6 +162,9 @@ TEST_CASE("a spec that no QEMU could run names the field") {
   refused([](MachineSpec& s) { s.disks[0].path = "a.qcow2"; }, "disks.root.path");
   refused([](MachineSpec& s) { s.disks[0].path = "/proc/self/fd/7"; }, "disks.root");
   refused([](MachineSpec& s) { s.disks[0].backing = "/proc/self/fd/3"; }, "disks.root");
+  refused([](MachineSpec& s) { s.networks[0].kind = NetworkKind::tap; }, "networks");
+  refused([](MachineSpec& s) { s.networks[0].kind = NetworkKind::tap, s.networks[0].tap = "/proc/self/fd/7"; }, "networks");
+  refused([](MachineSpec& s) { s.networks[0].kind = NetworkKind::tap, s.networks[0].tap = "tap0", s.networks[0].mtu = 60; }, "networks");
 }
 
 }  // namespace

@@ -56,6 +56,16 @@ TEST_CASE("whatever goes wrong before the end is undone, once") {
   CHECK(next_deed(undoing) == CarryDeed::clear);
 }
 
+TEST_CASE("a mirror with a limit sends no more at once than it soon may") {
+  CHECK(mirror_buffer(1) == 64 * kib);
+  CHECK(mirror_buffer(64 * kib) == 64 * kib);
+  CHECK(mirror_buffer(10 * mib) == 2560 * kib);
+  CHECK(mirror_buffer(10 * mib + 4 * kib) == 2560 * kib);
+  CHECK(mirror_buffer(gib) == 16 * mib);
+  CHECK(start_mirror("d0", false, 10 * mib).arguments.find(R"("buf-size":2621440)") != std::string::npos);
+  CHECK(start_mirror("d0", false, 0).arguments.find("buf-size") == std::string::npos);
+}
+
 TEST_CASE("of QEMU's jobs and nodes only the mirrors count") {
   const auto mirrors = read_mirrors(
       R"([{"id":"mirror-d0","type":"mirror","status":"concluded","current-progress":3,"total-progress":5,"error":"no"},
@@ -74,16 +84,20 @@ TEST_CASE("of QEMU's jobs and nodes only the mirrors count") {
   CHECK(*read_written(R"([{"node-name":"mirror-d0","stats":{"wr_highest_offset":7}},
                           {"node-name":"mirror-root","stats":{"wr_highest_offset":4}},
                           {"node-name":"disk-root","stats":{"wr_highest_offset":100}},{"stats":1}])") == 11);
+  CHECK(*read_stuck_mirrors(R"([{"device":"mirror-d0","io-status":"failed"},{"device":"mirror-root","io-status":"ok"},
+                                {"device":"other","io-status":"failed"},{"device":"mirror-d1"},
+                                {"device":"mirror-d2","io-status":"nospace"}])") == std::set<std::string>{"d0", "d2"});
   for (const char* wrong : {"{}", "[1]", "", "null"}) {
     CHECK(read_mirrors(wrong).error().code == Code::internal);
     CHECK(read_disks_over_backing(wrong).error().code == Code::internal);
     CHECK(read_written(wrong).error().code == Code::internal);
+    CHECK(read_stuck_mirrors(wrong).error().code == Code::internal);
   }
 }
 
 TEST_CASE("only Unix sockets and TLS: no disk is served or fetched in the clear") {
   MigrationPlace place{"", "10.0.0.7", 7000, true};
-  for (const QmpCommand& command : {start_disk_server(place), open_remote_disk("root", place, "")}) {
+  for (const QmpCommand& command : {start_disk_server(place, true), open_remote_disk("root", place, "")}) {
     CHECK(command.arguments.find(R"("tls-creds":"migration-tls")") != std::string::npos);
     CHECK(command.arguments.find(R"("port":"7001")") != std::string::npos);
   }

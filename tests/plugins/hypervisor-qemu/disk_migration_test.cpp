@@ -39,6 +39,7 @@ class Pair {
       made.kernel = made.initrd = made.cmdline = "";  // firmware that finds nothing to boot
       made.tls_dir = tls_dir;
       made.tls_name = tls_name;
+      made.tls_peer = tls_peer;
       if (!made.tls_dir.empty()) made.migration_host = "127.0.0.1";
       made.migration_port = made.tls_dir.empty() ? std::uint16_t{0} : free_port();
       return made;
@@ -80,7 +81,7 @@ class Pair {
 
   std::shared_ptr<RealQemu> qemu;
   HypervisorUnderTest under_test;
-  std::string tls_dir, tls_name;
+  std::string tls_dir, tls_name, tls_peer;
   MachineSpec spec, there;
   std::unique_ptr<Machine> source;
 };
@@ -110,6 +111,7 @@ TEST_CASE("over TLS: for the host's address, or for a name") {
   Pair pair;
   pair.tls_dir = pair.under_test.folder + "/tls";
   pair.tls_name = GENERATE("", "vm.test");
+  pair.tls_peer = pair.tls_name.empty() ? "" : "CN=client";
   make_certificates(pair.tls_dir);
   pair.start();
   auto target = pair.target("b");
@@ -158,6 +160,23 @@ TEST_CASE("over TLS: who cannot show that he belongs there is told so, and both 
     CHECK(target->kill(in_time()).ok());
     for (const char* side : {"a", "b"}) std::filesystem::remove_all(pair.under_test.folder + "/" + side);
   }
+}
+
+TEST_CASE("over TLS: somebody of the same authority who is not the one that is awaited is turned away") {
+  Pair pair;
+  pair.tls_dir = pair.under_test.folder + "/tls";
+  pair.tls_peer = "CN=another VM";
+  make_certificates(pair.tls_dir);
+  pair.start();
+  auto target = pair.target("b");
+  const auto address = target->listen(must_inspect(*pair.source), in_time());
+  REQUIRE(address.ok());
+  CHECK_FALSE(pair.source->migrate_to(*address, {}, in_time()).ok());
+  CHECK(pair.source->migration(in_time())->state == MigrationState::none);
+  pair.must_run_on();
+  CHECK(must_inspect(*target).phase == MachinePhase::incoming);
+  CHECK(target->kill(in_time()).ok());
+  CHECK(pair.source->kill(in_time()).ok());
 }
 
 TEST_CASE("a side that carries its disks and one that does not have nothing to say to each other") {

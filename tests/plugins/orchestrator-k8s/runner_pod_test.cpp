@@ -64,6 +64,28 @@ TEST_CASE("runner pod: nobody in it is root, and nothing is asked of the API ser
   CHECK(pod["spec"]["restartPolicy"] == "Never");
 }
 
+TEST_CASE("runner pod: where it routes for its VM, one init container has a right, and the runner still has none") {
+  CHECK_FALSE(pod_for("{}").dump().find("NET_ADMIN") != std::string::npos);
+  Object routed = runner();
+  RunnerSpec spec = wire::decode_runner_spec(routed.spec).value();
+  MachineSpec machine = wire::decode_machine_spec(spec.machine).value();
+  MachineNetwork network;
+  network.kind = NetworkKind::tap;
+  network.tap = pod::tap;
+  machine.networks.push_back(network);
+  spec.machine = wire::encode(machine);
+  routed.spec = wire::encode(spec);
+  const Json pod = pod_for("{}", routed);
+  const Json& init = pod["spec"]["initContainers"].back();
+  CHECK(init["name"] == "network");
+  CHECK(init["args"].front() == "pod-network");
+  CHECK(init.at(Pointer("/securityContext/capabilities")) == Json{{"drop", {"ALL"}}, {"add", {"NET_ADMIN"}}});
+  CHECK(init.at(Pointer("/securityContext/runAsUser")) == 0);
+  for (const Json& container : pod["spec"]["containers"]) CHECK_FALSE(container["securityContext"].dump().find("NET_ADMIN") != std::string::npos);
+  CHECK(pod["spec"]["containers"][1]["volumeMounts"].back() == Json{{"name", "tun"}, {"mountPath", "/dev/net/tun"}});
+  CHECK(pod["spec"]["volumes"].back().at(Pointer("/hostPath/type")) == "CharDevice");
+}
+
 TEST_CASE("runner pod: requests are what the guest begins with, and more for QEMU; what the VM says goes before") {
   const Json usual = pod_for("{}").at(Pointer("/spec/containers/1/resources"));
   CHECK(usual["requests"]["cpu"] == "2");
@@ -85,6 +107,18 @@ TEST_CASE("runner pod: the VM's image only holds its disk open") {
   const Json without = pod_for("{}", runner(""));
   CHECK(without["spec"]["containers"].size() == 1);
   CHECK_FALSE(without["spec"].contains("initContainers"));
+}
+
+TEST_CASE("runner pod: it says how large its VM is to be, whatever the VM says of that itself") {
+  const auto text = encode_runner_pod(runner(), R"({"apiVersion":"vm.neon.tech/v1","kind":"VirtualMachine","metadata":{"name":"web","uid":"u-1",
+    "resourceVersion":"7","annotations":{"vm.neon.tech/usage":"mine","vm.neon.tech/overcommit":"mine"}},"spec":{"guest":{
+    "cpus":{"min":1,"use":"1500m","max":4},"memorySlotSize":"1Gi","memorySlots":{"min":1,"use":2,"max":8}}}})", "prod", settings());
+  INFO((text ? "" : text.error().message));
+  REQUIRE(text.ok());
+  const Json annotations = Json::parse(*text)["metadata"]["annotations"];
+  CHECK(Json::parse(annotations["vm.neon.tech/usage"].get<std::string>()) == Json{{"cpu", "1500m"}, {"memory", "2Gi"}});
+  CHECK(Json::parse(annotations["vm.neon.tech/resources"].get<std::string>())["memorySlots"]["use"] == 2);
+  CHECK_FALSE(annotations.contains("vm.neon.tech/overcommit"));
 }
 
 TEST_CASE("runner pod: its node is added to each alternative of the VM's own affinity") {
@@ -110,6 +144,27 @@ TEST_CASE("runner pod: files come as volumes, labels and annotations from the VM
   CHECK_FALSE(pod["metadata"]["annotations"].contains("kubectl.kubernetes.io/last-applied-configuration"));
   CHECK(pod["spec"]["tolerations"].size() == 1);
   CHECK(pod["spec"]["serviceAccountName"] == "runner");
+}
+
+TEST_CASE("runner pod: only one with a card in the overlay shares a folder with its node") {
+  CHECK(pod_for("{}").dump().find("hostPath") == std::string::npos);
+  Object object = runner();
+  RunnerSpec spec = wire::decode_runner_spec(object.spec).value();
+  MachineSpec machine = wire::decode_machine_spec(spec.machine).value();
+  MachineNetwork card;
+  card.kind = NetworkKind::tap;
+  card.port = pod::overlay_port;
+  machine.networks = {{}, card};
+  spec.machine = wire::encode(machine);
+  object.spec = wire::encode(spec);
+  const Json pod = pod_for("{}", object);
+  const std::string volumes = pod["spec"]["volumes"].dump();
+  CHECK(volumes.find(R"("hostPath":{"path":"/run/neonvm-overlay/prod_web-x7","type":"DirectoryOrCreate"})") != std::string::npos);
+  for (const Json& container : pod["spec"]["containers"]) {
+    const bool has = container["volumeMounts"].dump().find(R"({"mountPath":"/neonvm/overlay","name":"overlay","readOnly":true})") != std::string::npos;
+    CHECK(has == (container["name"] == runner_container));
+    CHECK(container.at(Pointer("/securityContext/capabilities")) == Json{{"drop", {"ALL"}}});
+  }
 }
 
 TEST_CASE("runner pod: what cannot be a pod is refused") {
@@ -159,6 +214,58 @@ TEST_CASE("runner pod: each pod is a machine of its own") {
   CHECK(wire::decode_machine_spec(wire::decode_runner_spec(object->spec)->machine)->run_dir == "/neonvm/run/web-x7");
 }
 
+TEST_CASE("runner pod: a kernel comes from its image, and a machine that moves keeps the image that it began with") {
+  Object object = runner();
+  auto spec = *wire::decode_runner_spec(object.spec);
+  auto machine = *wire::decode_machine_spec(spec.machine);
+  machine.kernel = "registry.example:5000/kernel:1";  // as the VM's spec has it
+  spec.machine = wire::encode(machine);
+  object.spec = wire::encode(spec);
+  const Json pod = pod_for(R"({"guest":{"kernelImage":"registry.example:5000/kernel:1","rootDisk":{"imagePullPolicy":"Always"}}})", object);
+  REQUIRE(pod["spec"]["initContainers"].size() == 3);
+  const Json& init = pod["spec"]["initContainers"][2];
+  CHECK(init["image"] == "registry.example:5000/kernel:1");
+  CHECK(init["imagePullPolicy"] == "Always");
+  CHECK(init["command"] == Json({"/neonvm/tools/door", "--copy", "/vmlinuz", "/neonvm/tools/vmlinuz"}));
+  CHECK(pod["spec"]["initContainers"][1]["image"] == "neonvm-runner:1");
+  const auto seen = runner_object(pod);
+  REQUIRE(seen);
+  const auto kept = *wire::decode_machine_spec(wire::decode_runner_spec(seen->spec)->machine);
+  CHECK(kept.kernel == "/neonvm/kernel/registry.example:5000/kernel:1/vmlinuz");
+  CHECK(kept.initrd.empty());
+  CHECK_THAT(pod["spec"]["containers"][1]["volumeMounts"].dump(), Catch::Contains(R"("/neonvm/kernel/registry.example:5000/kernel:1","name":"kernel","readOnly":true)"));
+  // Its machine goes on elsewhere; the VM's spec is for its next start.
+  spec.machine = wire::encode(kept);
+  spec.role = RunnerRole::target;
+  object.spec = wire::encode(spec);
+  CHECK(pod_for(R"({"guest":{"kernelImage":"another:2"}})", object)["spec"]["initContainers"][2]["image"] == "registry.example:5000/kernel:1");
+  CHECK(pod_for("{}")["spec"]["initContainers"].size() == 1);
+}
+
+TEST_CASE("runner pod: the VM's own init containers come after ours, and services are in its environment if it says so") {
+  const Json own = pod_for(R"({"service_links":true,"extraInitContainers":[{"name":"tune","image":"t:1","securityContext":{"privileged":true}},{"name":"wait","image":"w:1"}]})");
+  const Json& init = own["spec"]["initContainers"];
+  REQUIRE(init.size() == 3);
+  CHECK(init[0]["name"] == "image-door");
+  CHECK(init[1] == Json::parse(R"({"name":"tune","image":"t:1","securityContext":{"privileged":true}})"));
+  CHECK(init[2]["name"] == "wait");
+  CHECK(own["spec"]["enableServiceLinks"] == true);
+  CHECK(pod_for("{}")["spec"]["enableServiceLinks"] == false);
+  CHECK(pod_for(R"({"service_links":false})")["spec"]["enableServiceLinks"] == false);
+}
+
+TEST_CASE("runner pod: what keeps it from being started is told, if the kubelet calls it trouble") {
+  CHECK(status_for(R"({"phase":"Pending","containerStatuses":[{"name":"vm-image","image":"vm-web:1","state":{"waiting":{"reason":"ErrImagePull","message":"no such host"}}},
+    {"name":"neonvm-runner","state":{"running":{}}}]})").exit_reason == "image vm-web:1: ErrImagePull: no such host");
+  CHECK(status_for(R"({"phase":"Pending","initContainerStatuses":[{"name":"init-kernel","image":"k:1","state":{"waiting":{"reason":"InvalidImageName"}}}]})").exit_reason ==
+        "image k:1: InvalidImageName");
+  CHECK(status_for(R"({"phase":"Pending","containerStatuses":[{"name":"neonvm-runner","state":{"waiting":{"reason":"CreateContainerConfigError","message":"x"}}}]})").exit_reason ==
+        "container neonvm-runner: CreateContainerConfigError: x");
+  for (const char* usual : {"ContainerCreating", "PodInitializing"})
+    CHECK(status_for(std::string(R"({"phase":"Pending","containerStatuses":[{"name":"neonvm-runner","state":{"waiting":{"reason":")") + usual + R"("}}}]})").exit_reason.empty());
+  CHECK(status_for(R"({"phase":"Pending"})").phase == RunnerPhase::starting);
+}
+
 TEST_CASE("runner pod: its end is the runner's container's, whatever the other still does") {
   const auto over = status_for(R"({"phase":"Running","podIP":"10.0.0.1","containerStatuses":[{"name":"vm-image","state":{"running":{}}},
     {"name":"neonvm-runner","state":{"terminated":{"exitCode":1,"reason":"Error","message":"no disk"}}}]})");
@@ -168,6 +275,12 @@ TEST_CASE("runner pod: its end is the runner's container's, whatever the other s
   const auto lost = status_for(R"({"phase":"Failed","reason":"NodeLost","containerStatuses":[{"name":"neonvm-runner","state":{"running":{}}}]})");
   CHECK(lost.phase == RunnerPhase::failed);
   CHECK_FALSE(lost.vm_ended);
+  const auto before = status_for(R"({"phase":"Failed","initContainerStatuses":[{"name":"image-door","state":{"terminated":{"exitCode":0}}},
+    {"name":"tune","state":{"terminated":{"exitCode":3,"reason":"Error","message":"no such sysctl"}}}],
+    "containerStatuses":[{"name":"neonvm-runner","state":{"waiting":{"reason":"PodInitializing"}}}]})");
+  CHECK(before.phase == RunnerPhase::failed);
+  CHECK(before.vm_ended);
+  CHECK(before.exit_reason == "init container tune: exit code 3: no such sysctl");
   const auto turned_away = status_for(R"({"phase":"Failed","reason":"OutOfcpu","message":"node has no room"})");
   CHECK(turned_away.vm_ended);
   CHECK(turned_away.exit_reason == "OutOfcpu: node has no room");

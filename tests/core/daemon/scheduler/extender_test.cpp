@@ -81,6 +81,28 @@ TEST_CASE("what a VM has grown to is not sold to pods, and what pods have is not
   CHECK(c.ask("web-1", 7, 8, size(6, 8))->permit == size(7, 8));
 }
 
+TEST_CASE("a pod of an ignored namespace goes where there is room, and takes none") {
+  Cluster c;
+  c.node("n1", 4, 16);
+  c.node("n2", 2, 16);
+  daemon::SchedulerSettings settings;
+  settings.ignored_namespaces = {"default"};
+  c.vm("web", 3, 8);
+  c.open_door(settings);
+  const auto first = c.pod("balloon-1", 3, 8), second = c.pod("balloon-2", 3, 8);
+  for (const auto& balloon : {first, second}) {
+    CHECK(c.filter(balloon).nodes == Names{"n1"});
+    CHECK(c.bind(balloon, "n1"));
+  }
+  c.neighbour("default/balloon-3", "n1", 3, 8);
+  // VMs are counted there as everywhere.
+  const auto runner = c.runner_pod("web", "web-1");
+  CHECK(c.filter(runner).nodes == Names{"n1"});
+  CHECK(c.bind(runner, "n1"));
+  CHECK(c.reserved("n1") == size(3, 8));
+  CHECK(c.filter(c.pod("balloon-4", 3, 8)).nodes.empty());
+}
+
 TEST_CASE("what a VM's own processes take counts beside it") {
   Cluster c;
   c.node("n1", 4, 2);
@@ -101,6 +123,40 @@ TEST_CASE("what a VM's own processes take counts beside it") {
   c.scheduler->release("default/web-1");   // a live one keeps it
   CHECK(c.reserved("n1") == size(1, 1) + overhead);
   CHECK(c.ask("default/web-1", 1, 2)->permit.memory < size(1, 2).memory);
+}
+
+TEST_CASE("a node says what is free there, and at once when a pod that was refused would fit") {
+  Cluster c;
+  c.node("n1", 8, 32);
+  c.vm("web", 2, 8);
+  c.run("web", "web-1", "n1");
+  daemon::SchedulerSettings settings;
+  settings.show_room = true;
+  c.open_door(settings);
+  const auto told = [&c](const std::string& what) {
+    const Object node = c.orchestrator.get(Kind::node, "n1", daemon::call_deadline()).value();
+    const auto found = node.annotations.find(what);
+    return found == node.annotations.end() ? std::string() : found->second;
+  };
+  CHECK(c.ask("web-1", 2, 8)->permit == size(2, 8));  // until then the rest is kept for what it may have been promised
+  c.clock.advance(std::chrono::seconds(31));
+  c.until([&] { return told("free") == "6 CPU, 24Gi"; });
+  CHECK(c.ask("web-1", 7, 8, size(2, 8))->permit == size(7, 8));
+  const wire::Pod job = c.pod("job", 3, 1);
+  CHECK(c.filter(job, {"n1"}).nodes.empty());
+  c.clock.advance(std::chrono::seconds(2));
+  CHECK(c.ask("web-1", 6, 8, size(7, 8))->permit == size(6, 8));
+  c.clock.advance(std::chrono::seconds(2));
+  CHECK(told("free") == "6 CPU, 24Gi");
+  CHECK(c.ask("web-1", 3, 8, size(6, 8))->permit == size(3, 8));
+  c.until([&] { return told("came") == "1"; });
+  CHECK(told("free") == "5 CPU, 24Gi");
+  CHECK(c.filter(job, {"n1"}).nodes == Names{"n1"});
+  REQUIRE(c.bind(job, "n1"));
+  // And by itself, when some time is over.
+  c.clock.advance(std::chrono::seconds(31));
+  c.until([&] { return told("free") == "2 CPU, 23Gi"; });
+  CHECK(told("came") == "1");
 }
 
 TEST_CASE("two pods pass for the same room, one is bound") {

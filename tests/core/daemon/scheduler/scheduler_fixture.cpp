@@ -1,5 +1,7 @@
 #include "tests/core/daemon/scheduler/scheduler_fixture.hpp"
 
+#include <nlohmann/json.hpp>
+
 namespace neonvm::tests {
 
 Resources size(double cpus, double gibs) {
@@ -92,6 +94,14 @@ void Desk::spec(const std::string& vm, const std::function<void(VmSpec&)>& chang
   VmSpec spec = wire::decode_vm_spec(object).value();
   change(spec);
   wire::encode_vm_spec(spec, object);
+  REQUIRE(orchestrator.update(object, daemon::call_deadline()));
+}
+
+void Desk::raw_spec(const std::string& vm, const std::string& member) {
+  Object object = orchestrator.get(Kind::virtual_machine, vm, daemon::call_deadline()).value();
+  auto spec = nlohmann::json::parse(object.spec);
+  spec.merge_patch(nlohmann::json::parse("{" + member + "}"));
+  object.spec = spec.dump();
   REQUIRE(orchestrator.update(object, daemon::call_deadline()));
 }
 

@@ -32,6 +32,8 @@ struct Desk {
                 bool attach_only = false);
   void status(const std::string& vm, const std::function<void(VmStatus&)>& change);
   void spec(const std::string& vm, const std::function<void(VmSpec&)>& change);
+  // Sets a member of spec that VmSpec does not have: "name":value.
+  void raw_spec(const std::string& vm, const std::string& member);
 
   Result<wire::PermitResponse> ask(const std::string& runner, double cpus, double gibs,
                                    std::optional<Resources> last = std::nullopt);

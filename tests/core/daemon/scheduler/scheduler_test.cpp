@@ -47,6 +47,51 @@ TEST_CASE("a VM without room waits with the reason, and is told when there is ro
   CHECK(desk.place("db", "db-1").value() == "n1");
 }
 
+TEST_CASE("a VM that may be overcommitted takes a part of its size, and grows by the room times that") {
+  Desk desk;
+  desk.node("n1", 4, 8);
+  desk.vm("test", 2, 4);
+  desk.raw_spec("test", R"("overcommit":{"cpu":2,"memory":"1"})");
+  desk.open();
+  CHECK(desk.place("test", "test-1").value() == "n1");
+  CHECK(desk.reserved("n1") == size(1, 4));
+  desk.run("test", "test-1", "n1");
+  desk.until([&] { return desk.scheduler->ledger().find("test-1")->actual == size(2, 4); });
+  CHECK(desk.reserved("n1") == size(1, 4));
+  CHECK(desk.ask("test-1", 9, 9)->permit == size(8, 8));
+  // It is no longer overcommitted: what it holds is more than there is, and nothing else grows.
+  desk.raw_spec("test", R"("overcommit":null)");
+  desk.until([&] { return desk.reserved("n1") == size(8, 8); });
+}
+
+TEST_CASE("whoever looks for a fault sees the books") {
+  Desk desk;
+  desk.node("n1", 4, 8);
+  desk.vm("web", 2, 4);
+  desk.open();
+  CHECK(desk.place("web", "web-1").value() == "n1");
+  const auto state = desk.scheduler->state();
+  CHECK(state.not_ready == "");
+  REQUIRE(state.nodes.size() == 1);
+  CHECK(state.nodes[0].reserved == size(2, 4));
+  REQUIRE(state.nodes[0].holders.size() == 1);
+  CHECK(state.nodes[0].holders[0].holder == "web-1");
+  CHECK(state.kept == std::vector<std::string>{"web-1"});
+  const std::string text = wire::encode(state);
+  CHECK(text.find(R"("reserved":{"cpu":2,"memory":"4Gi"})") != std::string::npos);
+  CHECK(text.find(R"("ready":true)") != std::string::npos);
+}
+
+TEST_CASE("a factor that cannot be read counts as one") {
+  Desk desk;
+  desk.node("n1", 4, 8);
+  desk.vm("test", 2, 4);
+  desk.raw_spec("test", R"("overcommit":{"cpu":"much"})");
+  desk.open();
+  CHECK(desk.place("test", "test-1").value() == "n1");
+  CHECK(desk.reserved("n1") == size(2, 4));
+}
+
 TEST_CASE("a runner that vanished while its QEMU may live keeps its booking for its successor") {
   Desk desk;
   desk.node("n1", 8, 16);

@@ -61,7 +61,7 @@ TEST_CASE("the diary keeps the last decisions and the stages of each") {
   for (std::int64_t i = 1; i <= 60; ++i) {
     wire::ExplainedDecision decision;
     decision.wish.cpu = MilliCpu{static_cast<std::uint32_t>(i)};
-    diary.decided(decision, began);
+    diary.decided(decision, began, began);
     diary.revision_is(i);
   }
   CHECK(diary.last() == 60);

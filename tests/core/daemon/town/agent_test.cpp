@@ -47,6 +47,33 @@ TEST_CASE("a VM grows to its policy's wish and shrinks with the guest's consent"
   CHECK(town.broken() == "");
 }
 
+TEST_CASE("while the scheduler is away VMs grow out of what was lent before, and no further") {
+  Town town;
+  town.node("n1", 8, 16);
+  town.lent_share = 0.25;
+  town.agent_node = "n1";
+  town.wish(1, 1);
+  town.vm("web", 1, 1, true);
+  town.open();
+  REQUIRE(town.until([&] { return town.has("web", 1, 1) && town.status("web").guest_connected; }));
+  REQUIRE(town.until([&] { return town.plane->agent->state().headroom == Resources{MilliCpu{2000}, Bytes{4 * gib}}; }, 60s));
+  town.scheduler_away = true;
+  town.wish(2.5, 3);
+  REQUIRE(town.until([&] { return town.has("web", 2.5, 3); }));
+  town.wish(6, 8);
+  REQUIRE(town.until([&] { return town.has("web", 3, 5); }));
+  CHECK(town.plane->agent->state().headroom == Resources{});
+  // What was given away counts as lent until its books are told, and once more as what the VM has.
+  const auto totals = town.plane->scheduler->ledger().totals("n1");
+  CHECK(totals.leased == Resources{MilliCpu{2000}, Bytes{4 * gib}});
+  CHECK_FALSE(exceeds_somewhere(totals.reserved + totals.leased, totals.capacity));
+  CHECK(town.broken() == "");
+  town.scheduler_away = false;
+  REQUIRE(town.until([&] { return town.has("web", 6, 8); }));
+  CHECK(town.plane->scheduler->ledger().find(town.status("web").runner)->granted == Resources{MilliCpu{6000}, Bytes{8 * gib}});
+  CHECK(town.broken() == "");
+}
+
 namespace {
 
 runtime::HttpResponse asked_of_runner(Town& town, const std::string& vm, const std::string& target) {

@@ -145,6 +145,25 @@ TEST_CASE("a control plane that died finds everything again and finishes what wa
   CHECK(town.broken() == "");
 }
 
+TEST_CASE("whatever kind is known last, what was there before is looked at") {
+  const Kind last = GENERATE(Kind::virtual_machine, Kind::migration, Kind::node, Kind::runner, Kind::neighbour);
+  Town town;
+  town.node("n1", 4, 8);
+  town.vm("web", 1, 1);
+  town.orchestrator.refuse_watches(last);
+  town.open();
+  REQUIRE(town.until([&] {
+    int synced = 0;
+    for (const Kind kind : {Kind::virtual_machine, Kind::migration, Kind::node, Kind::runner, Kind::neighbour}) synced += town.plane->world->synced(kind);
+    return synced == 4;
+  }));
+  // What comes meanwhile is not lost either.
+  town.vm("db", 1, 1);
+  town.orchestrator.refuse_watches(last, false);
+  REQUIRE(town.until([&] { return town.has("web", 1, 1) && town.has("db", 1, 1); }));
+  CHECK(town.broken() == "");
+}
+
 TEST_CASE("what the orchestrator refuses for a while is done later") {
   Town town;
   town.node("n1", 8, 16);

@@ -112,6 +112,16 @@ Object Town::migrate(const std::string& vm, const std::string& to) {
   return *created;
 }
 
+void LongWay::ask(const wire::PermitRequest& request, Answered done) {
+  if (!cut_) return office_.ask(request, std::move(done));
+  loop_.post([done = std::move(done)] { done(Error{Code::unavailable, "the scheduler does not answer"}); });
+}
+
+void LongWay::lend(const HeadroomRequest& request, Lent done) {
+  if (!cut_) return office_.lend(request, std::move(done));
+  loop_.post([done = std::move(done)] { done(Error{Code::unavailable, "the scheduler does not answer"}); });
+}
+
 void Town::cancel(const std::string& migration) {
   for (;;) {
     auto object = orchestrator.get(Kind::migration, migration, soon());
@@ -128,22 +138,33 @@ void Town::remove(const std::string& vm) { (void)orchestrator.remove(Kind::virtu
 void Town::open() {
   plane = std::make_unique<Plane>();
   plane->world = std::make_unique<daemon::World>(
-      loop, orchestrator, std::vector<Kind>{Kind::virtual_machine, Kind::migration, Kind::node, Kind::runner});
+      loop, orchestrator, std::vector<Kind>{Kind::virtual_machine, Kind::migration, Kind::node, Kind::runner, Kind::neighbour});
   daemon::SchedulerSettings scheduling;
   scheduling.confirm_within = 1s;
+  scheduling.leases.share = lent_share;
+  scheduling.leases.length = 6s;       // and so much later it lends for the first time
+  scheduling.leases.margin = 500ms;
   plane->scheduler = std::make_unique<daemon::Scheduler>(loop, orchestrator, *plane->world, plane->metrics, scheduling);
+  if (agents_office) plane->office = agents_office();
+  plane->way = std::make_unique<LongWay>(loop, plane->office ? *plane->office : *plane->scheduler, scheduler_away);
   daemon::ControllerSettings settings;
   settings.machine.kernel = "/vmlinuz";
   settings.permit_retry = 200ms;
   settings.order_retry = 50ms;
-  plane->controller = std::make_unique<daemon::Controller>(loop, orchestrator, *plane->world, *plane->scheduler,
-                                                           *plane->scheduler, plane->metrics, settings);
+  if (network) {
+    daemon::AddressOfficeSettings addresses;
+    if (!network->range.empty()) addresses.book = decide::AddressBook::from(*network).value();
+    plane->addresses = std::make_unique<daemon::AddressOffice>(loop, orchestrator, plane->metrics, addresses);
+  }
+  plane->controller = std::make_unique<daemon::Controller>(loop, orchestrator, *plane->world, *plane->scheduler, *plane->scheduler, plane->metrics,
+                                                           plane->addresses.get(), settings);
   daemon::AgentSettings scaling;
+  scaling.node = agent_node;
   scaling.config = default_scaling_config();
   scaling.scaling.permit_denied_retry = 200ms;
   scaling.scaling.permit_refresh = 500ms;
   plane->agent = std::make_unique<daemon::Agent>(
-      loop, orchestrator, *plane->world, *plane->scheduler, plane->metrics,
+      loop, orchestrator, *plane->world, *plane->way, plane->metrics,
       [this](const std::string& name, const auto& options) -> Result<std::unique_ptr<Policy>> {
         if (name != "wishing") return Error{Code::not_found, "there is no policy " + name};
         if (options.count("small") != 0) return std::unique_ptr<Policy>(std::make_unique<WishingPolicy>(std::make_shared<Resources>()));

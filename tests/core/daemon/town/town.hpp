@@ -43,6 +43,19 @@ class WishingPolicy final : public Policy {
   std::shared_ptr<Resources> wish_;
 };
 
+// The agent's way to the scheduler, which may be cut: what is asked then is never answered but with a failure.
+class LongWay final : public daemon::PermitOffice {
+ public:
+  LongWay(runtime::Loop& loop, daemon::PermitOffice& office, const bool& cut) : loop_(loop), office_(office), cut_(cut) {}
+  void ask(const wire::PermitRequest& request, Answered done) override;
+  void lend(const HeadroomRequest& request, Lent done) override;
+
+ private:
+  runtime::Loop& loop_;
+  daemon::PermitOffice& office_;
+  const bool& cut_;
+};
+
 class Town {
  public:
   Town();
@@ -85,6 +98,11 @@ class Town {
   std::shared_ptr<fakes::FakeWorld> machines = std::make_shared<fakes::FakeWorld>();
   fakes::FakeHypervisor hypervisor{machines};
   fakes::FakeOrchestrator orchestrator{home.path().string()};
+  double lent_share = 0;               // of a node, to its agent; then the agent is that of node `agent_node`
+  std::string agent_node;
+  bool scheduler_away = false;         // for the agent
+  std::function<std::unique_ptr<daemon::PermitOffice>()> agents_office;  // where the agent asks; empty: the town's own scheduler
+  std::optional<decide::AddressSettings> network;       // that VMs may share; none: as at a desk
   std::shared_ptr<Resources> wanted = std::make_shared<Resources>();
   std::map<std::string, std::unique_ptr<fakes::ScriptedGuest>> guests;   // by run_dir
   runtime::Loop loop;                  // ends first: its workers use the above
@@ -93,6 +111,9 @@ class Town {
     runtime::MetricsRegistry metrics;
     std::unique_ptr<daemon::World> world;
     std::unique_ptr<daemon::Scheduler> scheduler;
+    std::unique_ptr<daemon::PermitOffice> office;
+    std::unique_ptr<LongWay> way;
+    std::unique_ptr<daemon::AddressOffice> addresses;
     std::unique_ptr<daemon::Controller> controller;
     std::unique_ptr<daemon::Agent> agent;
   };

@@ -82,6 +82,24 @@ TEST_CASE("what can be taken back is what the guest itself would agree to") {
   CHECK(plan(used).floor < mebibytes(1300));
 }
 
+TEST_CASE("a shrink ends where the guest could not run on") {
+  GuestSample sample = with(idle());
+  sample.memory_available = mebibytes(2000);
+  sample.swap_free = unknown;
+  // 2560 - (2000 - 48) = 608: in steps of 32 above the base.
+  CHECK(plan(sample).least == mebibytes(608));
+  sample.memory_available = mebibytes(1999);
+  CHECK(plan(sample).least == mebibytes(640));
+  sample.memory_available = mebibytes(20);
+  CHECK(plan(sample).least == mebibytes(2560));
+  sample.swap_free = mebibytes(512);  // what it holds could be swapped out
+  CHECK(plan(sample).least == mebibytes(2080));
+  sample.memory_available = mebibytes(9000);
+  CHECK(plan(sample).least == mebibytes(512));
+  sample.memory_available = unknown;  // nothing is known against it
+  CHECK(plan(sample).least == mebibytes(512));
+}
+
 TEST_CASE("what holds memory is told by kind, the largest first") {
   MemoryLayout layout = idle();
   layout.kernel.free = mebibytes(152);
@@ -230,6 +248,7 @@ TEST_CASE("the laws of a plan") {
     RC_ASSERT(plan.size == shape.base_memory + plugged);
     RC_ASSERT(plan.floor + plan.reclaimable == plan.size);
     RC_ASSERT(plan.reclaimable <= plugged);
+    RC_ASSERT(plan.least >= shape.base_memory && plan.least <= plan.size);
     RC_ASSERT(plan.in_kernel_zone <= plugged);
     RC_ASSERT(plan.most >= plan.size && plan.most <= shape.base_memory + shape.pluggable_memory);
     if (plan.most < shape.base_memory + shape.pluggable_memory) RC_ASSERT(!plan.most_why.empty());

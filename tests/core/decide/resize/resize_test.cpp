@@ -247,6 +247,31 @@ TEST_CASE("growth stops at what the guest's kernel can describe, and says so") {
   CHECK(orders_of(plan_resize(shape, facts, Instant{})) == "want memory 1536Mi");
 }
 
+TEST_CASE("a shrink stops where its guest has no room left, goes on when it has, and gives nothing back") {
+  const MachineShape shape = shape_with(CpuScalingMode::sysfs);
+  ResizeFacts facts = facts_at(shape, 1, Bytes{512 * mib});
+  facts.asked.memory = Bytes{512 * mib};
+  facts.memory_least = Bytes{768 * mib};
+  CHECK(orders_of(plan_resize(shape, facts, Instant{})) == "want memory 256Mi");
+  facts.plugged_wish = Bytes{256 * mib};
+  facts.plugged = Bytes{400 * mib};
+  facts.memory_least = Bytes{960 * mib};  // in the middle of it the guest needs more: what is there stays
+  CHECK(orders_of(plan_resize(shape, facts, Instant{})) == "want memory 400Mi");
+  facts.plugged_wish = Bytes{400 * mib};
+  const ResizePlan there = plan_resize(shape, facts, Instant{});
+  CHECK(there.orders.empty());
+  CHECK(there.settled());
+  CHECK(there.memory.actual == Bytes{912 * mib});
+  CHECK(there.memory.why == "the guest has more in use: it stays at 912Mi until it gives some up");
+  facts.memory_least = Bytes{640 * mib};
+  CHECK(orders_of(plan_resize(shape, facts, Instant{})) == "want memory 128Mi");
+  facts.memory_least.reset();
+  CHECK(orders_of(plan_resize(shape, facts, Instant{})) == "want memory 0");
+  facts.memory_least = Bytes{2 * gib};
+  facts.asked.memory = Bytes{gib};  // a growth is not held up, nor made larger
+  CHECK(orders_of(plan_resize(shape, facts, Instant{})) == "want memory 512Mi");
+}
+
 TEST_CASE("a shrink that is stuck says what holds the memory") {
   const MachineShape shape = shape_with(CpuScalingMode::sysfs);
   ResizeFacts facts = facts_at(shape, 1, Bytes{512 * mib});
