@@ -30,7 +30,7 @@ struct OverlayOptions {
   std::int64_t vni = 100, port = 4789, mtu = 0;
   std::string probes, ports;
   MetricsOptions metrics;
-  bool remove = false;
+  bool open_ports = false, remove = false;
 };
 
 Result<decide::OverlaySettings> settings_of(const OverlayOptions& options) {
@@ -69,7 +69,7 @@ class OverlayProcess {
     if (!told) return told.error();
     metrics_server_ = std::move(*told);
     if (!options_.ports.empty()) {
-      ports_ = std::make_unique<daemon::OverlayPorts>(loop_, metrics_, options_.ports, settings_.bridge);
+      ports_ = std::make_unique<daemon::OverlayPorts>(loop_, metrics_, options_.ports, settings_, options_.open_ports);
       if (Status offered = ports_->start(); !offered) return offered.error().at("--ports");
     }
     return overlay_->start();
@@ -149,6 +149,7 @@ Command overlay_command() {
             o.number("--port", options->port, 1, 0xffff, "N", "UDP port of the VXLAN, the same on all nodes");
             o.number("--mtu", options->mtu, 0, 0xffff, "BYTES", "Largest IP packet of the network (0: as the node's own device leaves room for)");
             o.text("--ports", options->ports, "FOLDER", std::string("Give VMs of pods their places in the network, each in its folder NAMESPACE_POD of this one: ") + pod::overlay_ports);
+            o.flag("--open-ports", options->open_ports, "Let VMs use any Ethernet and IP address in the network; else only their own");
             o.text("--probes", options->probes, "ENDPOINT", "http://ADDRESS:PORT for /healthz and /readyz");
             add_metrics_options(o, options->metrics);
             o.flag("--remove", options->remove, "Take bridge, VXLAN and rules away instead, and end");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/daemon/port_guard.hpp"
 #include "core/network/fdb.hpp"
 #include "core/network/links.hpp"
 #include "core/network/nftables.hpp"
@@ -192,6 +193,7 @@ Result<CablesReport> remove_cables(const OverlaySettings& settings) {
     report.deeds.push_back("removed " + name);
   }
   if (Status gone = network::apply_rules(decide::no_overlay_rules(settings)); !gone) return gone.error();
+  if (Status gone = remove_port_guard(settings.id); !gone && gone.error().code != Code::unsupported) return gone.error();
   return report;
 }
 

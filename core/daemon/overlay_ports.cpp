@@ -25,7 +25,7 @@ namespace {
 
 namespace files = std::filesystem;
 
-constexpr Duration between_sweeps = std::chrono::hours(1);
+constexpr Duration between_sweeps = std::chrono::hours(1), guard_retry = std::chrono::seconds(2);
 constexpr auto unused_limit = std::chrono::hours(24);
 
 Error ports_error(const std::string& what, int number) {
@@ -33,7 +33,13 @@ Error ports_error(const std::string& what, int number) {
   return Error{may_not ? Code::permission_denied : Code::internal, what + ": " + std::strerror(number)};
 }
 
-Result<network::PluggedTap> plugged(const std::string& device, const std::string& bridge) {
+// Guarded first: from its first packet on.
+Result<network::PluggedTap> plugged(const std::string& device, const std::string& bridge, PortGuard* guard, const std::optional<decide::GuardedPort>& owner) {
+  if (guard != nullptr && owner) {
+    if (Status guarded = guard->add(device, *owner); !guarded) {
+      return guarded.error().at("the node cannot hold this VM to its address; has its kernel nf_tables for bridges? neonvm overlay --open-ports does without");
+    }
+  }
   auto netlink = network::Netlink::open();
   if (!netlink) return netlink.error();
   return network::plug_tap(*netlink, device, bridge);
@@ -51,10 +57,11 @@ Result<std::set<std::string>> missing(std::set<std::string> devices) {
 
 }  // namespace
 
-OverlayPorts::OverlayPorts(runtime::Loop& loop, runtime::MetricsRegistry& metrics, std::string folder, std::string bridge)
+OverlayPorts::OverlayPorts(runtime::Loop& loop, runtime::MetricsRegistry& metrics, std::string folder, decide::OverlaySettings network, bool open)
     : loop_(loop),
       folder_(std::move(folder)),
-      bridge_(std::move(bridge)),
+      network_(std::move(network)),
+      guard_(open ? nullptr : std::make_shared<PortGuard>(network_.id)),
       ports_(metrics.gauge(families::overlay_ports)),
       refusals_(metrics.counter(families::overlay_port_refusals)) {}
 
@@ -76,8 +83,38 @@ Status OverlayPorts::start() {
     look();
   });
   look();
+  if (Status guarded = guard(); !guarded) return guarded;
   sweep();
   return {};
+}
+
+Status OverlayPorts::guard() {
+  if (!guard_) {
+    const Status gone = remove_port_guard(network_.id);
+    return gone || gone.error().code == Code::unsupported ? Status{} : gone;
+  }
+  auto news = network::RulesNews::open(decide::port_table(network_.id));
+  if (!news) return news.error();
+  rules_news_ = std::move(*news);
+  rules_ = loop_.watch_readable(rules_news_->fd(), [this] {
+    if (rules_news_->read()) keep_guard();
+  });
+  decide::GuardedPorts ports;
+  for (const auto& [pod, port] : by_pod_)
+    if (port.owner && port.given) ports[decide::port_device(pod)] = *port.owner;
+  const Status begun = guard_->begin(std::move(ports));
+  // Without one there is nothing to lose, and each VM that asks is told.
+  if (!begun) runtime::log_error("overlay", "cannot hold VMs to their addresses", {{"error", begun.error().message}});
+  return {};
+}
+
+void OverlayPorts::keep_guard() {
+  loop_.off_loop([guard = guard_] { return guard->keep(); },
+                 [this, weak = std::weak_ptr(alive_)](const Status& kept) {
+                   if (weak.expired() || kept) return;
+                   runtime::log_error("overlay", "cannot hold VMs to their addresses", {{"error", kept.error().message}});
+                   guard_retry_ = loop_.after(guard_retry, [this] { keep_guard(); });
+                 });
 }
 
 void OverlayPorts::look() {
@@ -97,10 +134,13 @@ void OverlayPorts::look() {
 }
 
 void OverlayPorts::offer(const std::string& pod) {
+  const auto folder = wire::decode_port_folder(pod);
+  if (!folder) return runtime::log_error("overlay", "a folder that is no pod's", {{"folder", path(pod)}, {"error", folder.error().message}});
   auto socket = network::offer(path(pod), pod::overlay_port_name);
   if (!socket) return runtime::log_error("overlay", "cannot offer a pod its port", {{"pod", pod}, {"error", socket.error().message}});
   Port& port = by_pod_[pod];
   port.socket = runtime::UniqueFd(*socket);
+  if (folder->owner) port.owner = decide::GuardedPort{folder->owner->mac, folder->owner->address};
   const std::string device = decide::port_device(pod);
   pod_of_[device] = pod;
   const auto gone = missing({device});
@@ -117,7 +157,7 @@ void OverlayPorts::called(const std::string& pod) {
 
 void OverlayPorts::answer(const std::string& pod, runtime::UniqueFd caller) {
   const std::string device = decide::port_device(pod);
-  loop_.off_loop([device, bridge = bridge_] { return plugged(device, bridge); },
+  loop_.off_loop([device, bridge = network_.bridge, guard = guard_, owner = by_pod_[pod].owner] { return plugged(device, bridge, guard.get(), owner); },
                  [this, weak = std::weak_ptr(alive_), pod, device, caller = std::make_shared<runtime::UniqueFd>(std::move(caller))](const Result<network::PluggedTap>& tap) {
                    const runtime::UniqueFd file(tap ? tap->fd : -1);
                    if (weak.expired()) return;
@@ -149,6 +189,10 @@ void OverlayPorts::remove(const std::string& pod) {
   runtime::log_info("overlay", "a port is not used any more", {{"pod", pod}, {"device", decide::port_device(pod)}});
   by_pod_.erase(pod);
   pod_of_.erase(decide::port_device(pod));
+  if (guard_) {
+    // What stays of it guards a device that is not there.
+    loop_.off_loop([guard = guard_, device = decide::port_device(pod)] { return guard->remove(device); }, [](const Status&) {});
+  }
   std::error_code failed;
   files::remove_all(path(pod), failed);
   if (failed) runtime::log_error("overlay", "cannot remove the folder of a pod that is gone", {{"folder", path(pod)}, {"error", failed.message()}});

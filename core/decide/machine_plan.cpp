@@ -115,6 +115,7 @@ void plan_overlay(const Object& vm, const OverlayAddress& overlay, const Machine
   network.kind = NetworkKind::tap;
   network.mac = mac_of(vm.uid + "/overlay");
   network.port = defaults.overlay_port;
+  network.address = overlay.ip;
   machine.networks.push_back(std::move(network));
   if (!machine.kernel.empty()) append(machine.cmdline, "ip=" + overlay.ip + ":::" + overlay.mask + ":" + machine.name + ":eth1:off");
 }

@@ -46,6 +46,7 @@ struct MachineNetwork {
   std::string forward_address{};  // of the host ports, numeric; empty: 127.0.0.1
   std::string port{};             // Unix socket at which a node's overlay hands over the tap; empty: nobody does
   std::uint32_t mtu = 0;          // tap: what the guest is told of it; 0: nothing
+  std::string address{};          // with `port`: the guest's own there, and no other may come from it; empty: any may
 
   friend bool operator==(const MachineNetwork&, const MachineNetwork&) = default;
 };

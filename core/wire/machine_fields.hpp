@@ -24,6 +24,7 @@ void describe(auto& v, Like<MachineNetwork> auto& n) {
   v.field("tap", n.tap);
   v.field("port", n.port);
   v.field_or("mtu", n.mtu, 0);
+  v.field("address", n.address);
   v.field("forwards", n.forwards);
   v.field("forwardAddress", n.forward_address);
   v.field_or("restrictEgress", n.restrict_egress, true);

@@ -5,6 +5,7 @@
 
 #include "core/wire/model_json.hpp"
 #include "core/wire/pod_usage.hpp"
+#include "core/wire/port_protocol.hpp"
 #include "plugins/orchestrator-k8s/guest_secrets.hpp"
 #include "plugins/orchestrator-k8s/json_text.hpp"
 #include "plugins/orchestrator-k8s/kernel_image.hpp"
@@ -77,10 +78,13 @@ void add_files(const MachineSpec& machine, Json& volumes, Json& mounts) {
   }
 }
 
-// Made by the kubelet, and filled by the node's overlay; nobody else's pod has it.
+// Made by the kubelet, and filled by the node's overlay, which takes from its name who may speak there; nobody else's pod has it.
 void add_overlay(const MachineSpec& machine, const std::string& ns, const std::string& runner, Json& volumes, Json& mounts) {
-  if (std::none_of(machine.networks.begin(), machine.networks.end(), [](const MachineNetwork& each) { return each.port == pod::overlay_port; })) return;
-  const std::string folder = std::string(pod::overlay_ports) + "/" + ns + "_" + runner;
+  const auto card = std::find_if(machine.networks.begin(), machine.networks.end(), [](const MachineNetwork& each) { return each.port == pod::overlay_port; });
+  if (card == machine.networks.end()) return;
+  wire::PortFolder owned{ns, runner, {}};
+  if (const auto address = parse_ip(card->address)) owned.owner = wire::PortOwner{card->mac, *address};
+  const std::string folder = std::string(pod::overlay_ports) + "/" + wire::encode(owned);
   volumes.push_back({{"name", "overlay"}, {"hostPath", {{"path", folder}, {"type", "DirectoryOrCreate"}}}});
   mounts.push_back(mount("overlay", pod::overlay_folder, true));
 }

@@ -154,12 +154,14 @@ TEST_CASE("runner pod: only one with a card in the overlay shares a folder with 
   MachineNetwork card;
   card.kind = NetworkKind::tap;
   card.port = pod::overlay_port;
+  card.mac = "02:00:00:00:00:0a";
+  card.address = "10.100.128.7";
   machine.networks = {{}, card};
   spec.machine = wire::encode(machine);
   object.spec = wire::encode(spec);
   const Json pod = pod_for("{}", object);
   const std::string volumes = pod["spec"]["volumes"].dump();
-  CHECK(volumes.find(R"("hostPath":{"path":"/run/neonvm-overlay/prod_web-x7","type":"DirectoryOrCreate"})") != std::string::npos);
+  CHECK(volumes.find(R"("hostPath":{"path":"/run/neonvm-overlay/prod_web-x7_02000000000a_10.100.128.7","type":"DirectoryOrCreate"})") != std::string::npos);
   for (const Json& container : pod["spec"]["containers"]) {
     const bool has = container["volumeMounts"].dump().find(R"({"mountPath":"/neonvm/overlay","name":"overlay","readOnly":true})") != std::string::npos;
     CHECK(has == (container["name"] == runner_container));

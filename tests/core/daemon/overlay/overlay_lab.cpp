@@ -139,9 +139,9 @@ void Underlay::plug(const Namespace& host, const std::vector<std::string>& addre
 }
 
 struct Machine::Daemon {
-  Daemon(Machine& node, const std::string& folder) {
+  Daemon(Machine& node, const std::string& folder, bool open) {
     std::promise<void> started;
-    thread = std::thread([this, &node, folder, &started] {
+    thread = std::thread([this, &node, folder, open, &started] {
       const Inside inside(node.host_);
       runtime::Loop loop;
       runtime::MetricsRegistry metrics;
@@ -160,7 +160,7 @@ struct Machine::Daemon {
       measure = [&metrics] { return metrics.text(); };
       stop = [&loop] { loop.stop(); };
       std::optional<daemon::OverlayPorts> ports;
-      if (!folder.empty()) ports.emplace(loop, metrics, folder, settings.bridge);
+      if (!folder.empty()) ports.emplace(loop, metrics, folder, settings, open);
       const Status offered = ports ? ports->start() : Status{};
       const Status begun = offered ? overlay.start() : offered;
       const auto after_it = world.listen(Kind::node, [&word](const Change& change) {
@@ -202,7 +202,7 @@ void Machine::register_node(const std::vector<std::string>& addresses) {
   demand(orchestrator_.update_status(*there, daemon::call_deadline()).ok(), "registering " + name_);
 }
 
-void Machine::start_daemon(const std::string& ports) { daemon_ = std::make_unique<Daemon>(*this, ports); }
+void Machine::start_daemon(const std::string& ports, bool open) { daemon_ = std::make_unique<Daemon>(*this, ports, open); }
 void Machine::stop_daemon() { daemon_.reset(); }
 std::string Machine::why_not_ready() { return daemon_->ask(); }
 std::string Machine::metrics() { return daemon_->measure(); }

@@ -89,8 +89,8 @@ class Machine {
   ~Machine();
 
   void register_node(const std::vector<std::string>& addresses);
-  // ports: a folder for pods' ports; empty: the daemon gives none.
-  void start_daemon(const std::string& ports = "");
+  // ports: a folder for pods' ports; empty: the daemon gives none. open: nobody looks at what comes out of them.
+  void start_daemon(const std::string& ports = "", bool open = false);
   void stop_daemon();
   [[nodiscard]] std::string why_not_ready();
   [[nodiscard]] std::string metrics();

@@ -47,6 +47,7 @@ TEST_CASE("a VM with an address in the overlay network has a second card, and it
   const MachineNetwork& card = machine->networks[1];
   CHECK(card.kind == NetworkKind::tap);
   CHECK(card.port == "/neonvm/overlay/port");
+  CHECK(card.address == "10.100.128.7");
   CHECK(card.mac != machine->networks[0].mac);
   CHECK(card.mac == decide::plan_machine(spec, vm, "/run/web", defaults, {"10.100.128.9", "255.255.0.0"})->networks[1].mac);
   CHECK(machine->cmdline.find(" ip=10.100.128.7:::255.255.0.0:web:eth1:off") != std::string::npos);
