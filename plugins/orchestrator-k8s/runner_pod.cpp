@@ -199,6 +199,21 @@ void add_network(const MachineSpec& machine, const std::string& image, Json& pod
   pod_spec["volumes"].push_back({{"name", "tun"}, {"hostPath", {{"path", "/dev/net/tun"}, {"type", "CharDevice"}}}});
 }
 
+// Whoever evicts pods from a node that does not answer cannot end them there; it makes sure that they are ended when the node is
+// back. A VM that has outlived the silence would be lost for nothing, and before its pod is gone nobody may start it elsewhere anyway.
+// What the VM says itself of such nodes goes before.
+void bear_silence(Json& pod) {
+  Json& all = pod["tolerations"];
+  if (!all.is_array()) all = Json::array();
+  for (const char* key : {"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"}) {
+    const bool own = std::any_of(all.begin(), all.end(), [key](const Json& each) {
+      const std::string named = text_at(each, "/key"), effect = text_at(each, "/effect");
+      return (named.empty() || named == key) && (effect.empty() || effect == "NoExecute");
+    });
+    if (!own) all.push_back({{"key", key}, {"operator", "Exists"}, {"effect", "NoExecute"}});
+  }
+}
+
 Json pod_spec(const Object& runner, const RunnerSpec& spec, const MachineSpec& machine, const Json& vm, const std::string& ns, const PodSettings& settings) {
   Json volumes = volumes_of(spec);
   const Json container = runner_of(runner, machine, vm, ns, settings, volumes);
@@ -218,6 +233,7 @@ Json pod_spec(const Object& runner, const RunnerSpec& spec, const MachineSpec& m
   for (const char* key : {"tolerations", "nodeSelector", "imagePullSecrets", "serviceAccountName", "schedulerName"}) {
     if (const Json* own = find(vm, std::string("/spec/") + key)) pod[key] = *own;
   }
+  bear_silence(pod);
   if (!settings.scheduler.empty() && !pod.contains("schedulerName")) pod["schedulerName"] = settings.scheduler;
   if (Json affinity = affinity_to(spec.node, vm); !affinity.empty()) pod["affinity"] = std::move(affinity);
   return pod;

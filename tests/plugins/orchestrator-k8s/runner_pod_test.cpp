@@ -169,6 +169,22 @@ TEST_CASE("runner pod: only one with a card in the overlay shares a folder with 
   }
 }
 
+TEST_CASE("runner pod: it stays on a node that does not answer, unless its VM says otherwise") {
+  const auto borne = [](const std::string& vm) {
+    const Json pod = pod_for(vm);
+    std::string text;
+    for (const Json& each : pod["spec"]["tolerations"]) text += each.dump();
+    return text;
+  };
+  const std::string not_ready = R"({"effect":"NoExecute","key":"node.kubernetes.io/not-ready","operator":"Exists"})";
+  const std::string unreachable = R"({"effect":"NoExecute","key":"node.kubernetes.io/unreachable","operator":"Exists"})";
+  CHECK(borne("{}") == not_ready + unreachable);
+  CHECK(borne(R"({"tolerations":[{"key":"gpu","operator":"Exists"}]})") == R"({"key":"gpu","operator":"Exists"})" + not_ready + unreachable);
+  const std::string own = R"({"effect":"NoExecute","key":"node.kubernetes.io/unreachable","operator":"Exists","tolerationSeconds":30})";
+  CHECK(borne(R"({"tolerations":[)" + own + "]}") == own + not_ready);
+  CHECK(borne(R"({"tolerations":[{"operator":"Exists","effect":"NoSchedule"}]})") == R"({"effect":"NoSchedule","operator":"Exists"})" + not_ready + unreachable);
+}
+
 TEST_CASE("runner pod: what cannot be a pod is refused") {
   const auto refusal = [](const Object& object, const std::string& vm) { return encode_runner_pod(object, vm, "prod", settings()).error(); };
   CHECK(refusal(runner(), R"({"metadata":{"uid":"u-2"}})").code == Code::failed_precondition);
