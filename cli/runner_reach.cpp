@@ -11,7 +11,7 @@ struct Way {
 Result<Way> way_of(const RunnerReach& reach) {
   auto endpoint = runtime::parse_endpoint(reach.endpoint);
   if (!endpoint) return endpoint.error();
-  auto client = reach.credentials ? reach.credentials() : Result<runtime::HttpClientOptions>(runtime::HttpClientOptions{});
+  auto client = reach.credentials ? reach.credentials(true) : Result<runtime::HttpClientOptions>(runtime::HttpClientOptions{});
   if (!client) return client.error();
   return Way{std::move(*endpoint), std::move(*client)};
 }

@@ -4,10 +4,10 @@
 // orchestrator). Failure: unavailable when nobody listens there; what the orchestrator says of the secrets.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 
+#include "core/daemon/runner_link.hpp"
 #include "core/model/result.hpp"
 #include "core/runtime/channel.hpp"
 #include "core/runtime/http.hpp"
@@ -16,7 +16,7 @@ namespace neonvm::cli {
 
 struct RunnerReach {
   std::string endpoint;
-  std::function<Result<runtime::HttpClientOptions>()> credentials;  // none: a Unix socket
+  daemon::RunnerCredentials credentials;  // none: a Unix socket
 
   [[nodiscard]] Result<std::unique_ptr<runtime::BlockingChannel>> open(const std::string& path, Deadline deadline) const;
   [[nodiscard]] Result<runtime::HttpResponse> get(const std::string& target, Deadline deadline) const;

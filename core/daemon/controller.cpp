@@ -24,7 +24,8 @@ Controller::Controller(runtime::Loop& loop, Orchestrator& orchestrator, World& w
              permits,
              metrics,
              addresses,
-             std::move(settings),
+             settings,
+             std::make_shared<LinkRest>(settings.rest),
              [this](const std::string& vm) { look_at(vm); },
              [this](const std::string& uid) {
                const auto found = runners_of_.find(uid);

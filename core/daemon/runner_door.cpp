@@ -62,7 +62,8 @@ RunnerDoor::~RunnerDoor() {
 void RunnerDoor::push(const wire::RunnerBody& body, bool samples_only) {
   const std::string text = wire::encode(wire::RunnerMessage{0, body});
   for (auto& [id, peer] : peers_) {
-    if (!samples_only || peer.samples) peer.channel->send(text);
+    if (peer.resting && !samples_only) peer.channel->close();
+    else if (!samples_only || peer.samples) peer.channel->send(text);
   }
 }
 
@@ -107,7 +108,7 @@ void RunnerDoor::want(const wire::WantPush& want) { push(want, true); }
 
 void RunnerDoor::open_link(const ChannelPtr& channel) {
   const std::uint64_t id = ++last_peer_;
-  peers_[id] = Peer{channel, false};
+  peers_[id].channel = channel;
   channel->on_message([this, alive = alive_, id](const runtime::ChannelMessage& message) {
     if (*alive) link_message(id, message);
   });
@@ -137,12 +138,28 @@ void RunnerDoor::link_message(std::uint64_t peer, const runtime::ChannelMessage&
   }
   if (const auto* wish = std::get_if<wire::Subscribe>(&decoded->body)) {
     found->second.samples = wish->samples;
+    found->second.explains = wish->explains;
     if (wish->explains) why_->peer_explains(peer, found->second.channel);
     reply.ok = true;
     return answer(reply);
   }
+  if (std::holds_alternative<wire::Rest>(decoded->body)) return answer(let_rest(found->second));
   if (const auto* words = std::get_if<wire::Explained>(&decoded->body)) return why_->explained(id, *words);
   runner_.request(decoded->body, answer);
+}
+
+// What happens between the answer and its arrival ends the connection, which the peer then sees at once.
+wire::RunnerReply RunnerDoor::let_rest(Peer& peer) {
+  wire::RunnerReply reply;
+  reply.ok = !peer.samples && !peer.explains;
+  if (!reply.ok) {
+    reply.code = Code::refused;
+    reply.why = "a peer that has subscribed cannot rest";
+    return reply;
+  }
+  peer.resting = true;
+  peer.channel->rest();
+  return reply;
 }
 
 void RunnerDoor::open_console(const ChannelPtr& channel) {

@@ -33,7 +33,8 @@ class RunnerDoor : public Runner::Audience {
   using ChannelPtr = std::shared_ptr<runtime::Channel>;
   struct Peer {
     ChannelPtr channel;
-    bool samples = false;
+    bool samples = false, explains = false;
+    bool resting = false;                                  // hears of news by the end of its connection
   };
   struct Session;  // one exec, put or get
 
@@ -48,6 +49,7 @@ class RunnerDoor : public Runner::Audience {
   void tell_memory(const MemoryPlan& plan);
   void serve_upstream(runtime::HttpServer& server);
   [[nodiscard]] std::string not_ready() const;
+  [[nodiscard]] wire::RunnerReply let_rest(Peer& peer);
   void push(const wire::RunnerBody& body, bool samples_only);
 
   runtime::Loop& loop_;

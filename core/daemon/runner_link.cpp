@@ -4,7 +4,6 @@
 #include <map>
 #include <utility>
 
-#include "core/model/pod_layout.hpp"
 #include "core/runtime/channel.hpp"
 #include "core/runtime/log.hpp"
 
@@ -14,6 +13,7 @@ struct RunnerLink::Impl : std::enable_shared_from_this<RunnerLink::Impl> {
   struct Waiting {
     Done done;
     runtime::Timer timeout;
+    std::string unsent;                  // came while the link was at rest
   };
 
   Impl(runtime::Loop& l, std::string e, RunnerLinkOptions o, Callbacks c)
@@ -32,7 +32,22 @@ struct RunnerLink::Impl : std::enable_shared_from_this<RunnerLink::Impl> {
   std::uint64_t last_id = 0;
   std::map<std::uint64_t, Waiting> waiting;
   std::optional<wire::RunnerReport> report;
+  runtime::UniqueFd bare;                // at rest
+  runtime::FdWatch stirs;                // gone before what it watches
+  bool resting_soon = false;             // the runner was told, and has not answered yet: what is asked meanwhile waits
+  bool waking = false;                   // from rest to the next connection, or failure
+  bool counted = false;                  // in options.rest
+  Instant heard{};
+  runtime::Timer silent;
 
+  ~Impl() { count(false); }
+  void count(bool awake);
+  void look_for_rest();
+  void ask_for_rest();
+  void rest();
+  void wake();
+  void send(std::uint64_t id, std::string text, Duration timeout, Done done);
+  void send_unsent();
   void connect();
   void open(const runtime::Endpoint& where, const runtime::HttpClientOptions& client, std::uint64_t mine);
   void connected(std::shared_ptr<runtime::Channel> open);
@@ -53,7 +68,8 @@ void RunnerLink::Impl::connect() {
   }
   const std::uint64_t mine = ++attempt;
   if (where->scheme == runtime::Endpoint::Scheme::unix_socket || !options.credentials) return open(*where, {}, mine);
-  loop.off_loop(options.credentials, [weak = weak_from_this(), where = *where, mine](Result<runtime::HttpClientOptions> client) {
+  const auto how = [credentials = options.credentials, anew = !waking] { return credentials(anew); };
+  loop.off_loop(how, [weak = weak_from_this(), where = *where, mine](Result<runtime::HttpClientOptions> client) {
     const auto self = weak.lock();
     if (!self || !self->running || self->attempt != mine) return;
     if (!client) return self->lose(client.error());
@@ -86,6 +102,11 @@ void RunnerLink::Impl::connected(std::shared_ptr<runtime::Channel> open) {
     if (const auto self = weak.lock(); self && self->attempt == mine) self->lose(error);
   });
   told_lost = false;
+  waking = false;
+  count(true);
+  send_unsent();
+  heard = loop.now();
+  look_for_rest();
   if (options.subscribe) channel->send(wire::encode({++last_id, wire::Subscribe{true, callbacks.explain != nullptr}}));
   if (callbacks.connected) callbacks.connected();
 }
@@ -93,6 +114,9 @@ void RunnerLink::Impl::connected(std::shared_ptr<runtime::Channel> open) {
 void RunnerLink::Impl::lose(const Error& error) {
   ++attempt;
   channel.reset();
+  count(false);
+  waking = resting_soon = false;
+  silent.cancel();
   fail_waiting(error);
   if (!running) return;
   const std::weak_ptr<Impl> weak = weak_from_this();
@@ -108,6 +132,11 @@ void RunnerLink::Impl::stop() {
   running = false;
   ++attempt;
   retry.cancel();
+  silent.cancel();
+  stirs = {};
+  bare = {};
+  waking = resting_soon = false;
+  count(false);
   waiting.clear();
   if (channel) channel->close();
   channel.reset();
@@ -119,7 +148,75 @@ void RunnerLink::Impl::fail_waiting(const Error& error) {
     request.done(Error{Code::unavailable, "the link to the runner ended: " + error.message});
 }
 
+void RunnerLink::Impl::count(bool awake) {
+  if (!options.rest || std::exchange(counted, awake) == awake) return;
+  awake ? ++options.rest->awake : --options.rest->awake;
+}
+
+// Once for each silence, not once for each message.
+void RunnerLink::Impl::look_for_rest() {
+  if (!options.rest || options.subscribe) return;
+  const LinkRest& rule = *options.rest;
+  const Duration patience = rule.awake > rule.many ? rule.haste : rule.patience;
+  silent = loop.at(std::max(heard + patience, loop.now() + rule.haste), [weak = weak_from_this(), patience] {
+    const auto self = weak.lock();
+    if (!self || !self->channel) return;
+    if (self->waiting.empty() && self->report && self->loop.now() - self->heard >= patience) self->ask_for_rest();
+    else self->look_for_rest();
+  });
+}
+
+// A runner of an older version does not know the word: it is not asked again over this connection.
+void RunnerLink::Impl::ask_for_rest() {
+  const std::uint64_t id = ++last_id;
+  send(id, wire::encode({id, wire::Rest{}}), options.connect_timeout, [weak = weak_from_this(), mine = attempt](const Result<wire::RunnerReply>& reply) {
+    const auto self = weak.lock();
+    if (!self || self->attempt != mine || !self->channel) return;
+    self->resting_soon = false;
+    reply && reply->ok ? self->rest() : self->send_unsent();
+  });
+  resting_soon = true;
+}
+
+void RunnerLink::Impl::rest() {
+  ++attempt;
+  bare = channel->detach();
+  channel.reset();
+  count(false);
+  const std::weak_ptr<Impl> weak = weak_from_this();
+  if (!bare || !waiting.empty()) return wake();  // something was asked just now
+  stirs = loop.watch_readable(bare.get(), [weak] {
+    if (const auto self = weak.lock()) self->wake();
+  });
+}
+
+void RunnerLink::Impl::wake() {
+  if (!running) return;
+  stirs = {};
+  bare = {};
+  waking = true;
+  connect();
+}
+
+void RunnerLink::Impl::send(std::uint64_t id, std::string text, Duration timeout, Done done) {
+  heard = loop.now();
+  Waiting& asked = waiting[id];
+  asked.done = std::move(done);
+  asked.timeout = loop.after(timeout, [weak = weak_from_this(), id] {
+    if (const auto self = weak.lock()) self->answer(id, Error{Code::deadline_exceeded, "the runner did not answer in time"});
+  });
+  if (channel && !resting_soon) return channel->send(std::move(text));
+  asked.unsent = std::move(text);
+  if (bare) wake();
+}
+
+void RunnerLink::Impl::send_unsent() {
+  for (auto& [id, request] : waiting)
+    if (!request.unsent.empty()) channel->send(std::exchange(request.unsent, {}));
+}
+
 void RunnerLink::Impl::received(const runtime::ChannelMessage& message) {
+  heard = loop.now();
   auto decoded = wire::decode_runner_message(message.data);
   if (!decoded) {
     runtime::log_warning("runner_link", "a message of the runner cannot be read", {{"error", decoded.error().message}});
@@ -174,7 +271,7 @@ void RunnerLink::request(wire::RunnerBody body, Duration timeout, Done done) {
   Impl& i = *impl_;
   const std::uint64_t id = ++i.last_id;
   const std::weak_ptr<Impl> weak = impl_;
-  if (!i.channel) {
+  if (!is_connected()) {
     i.waiting[id].done = std::move(done);
     i.loop.post([weak, id] {
       if (const auto self = weak.lock())
@@ -182,53 +279,11 @@ void RunnerLink::request(wire::RunnerBody body, Duration timeout, Done done) {
     });
     return;
   }
-  Impl::Waiting& waiting = i.waiting[id];
-  waiting.done = std::move(done);
-  waiting.timeout = i.loop.after(timeout, [weak, id] {
-    if (const auto self = weak.lock()) self->answer(id, Error{Code::deadline_exceeded, "the runner did not answer in time"});
-  });
-  i.channel->send(wire::encode({id, std::move(body)}));
+  i.send(id, wire::encode({id, std::move(body)}), timeout, std::move(done));
 }
 
-bool RunnerLink::is_connected() const { return impl_->channel != nullptr; }
+bool RunnerLink::is_connected() const { return impl_->channel || impl_->bare || impl_->waking; }
 const std::string& RunnerLink::endpoint() const { return impl_->endpoint; }
 const std::optional<wire::RunnerReport>& RunnerLink::last_report() const { return impl_->report; }
-
-namespace {
-
-Result<runtime::HttpClientOptions> directly(const RunnerAccess& access) {
-  runtime::HttpClientOptions options;
-  options.tls = runtime::TlsFiles{};
-  options.tls->ca_pem = access.authority;
-  options.tls->server_name = access.server_name;
-  options.bearer_token = access.token;
-  return options;
-}
-
-Result<runtime::HttpClientOptions> through(const RunnerProxy& proxy, const std::string& token) {
-  auto endpoint = runtime::parse_endpoint(proxy.endpoint);
-  if (!endpoint) return endpoint.error().at("the way to the runner");
-  runtime::HttpClientOptions options;
-  options.through = runtime::HttpProxy{std::move(*endpoint), proxy.path, {{pod::token_header, token}}};
-  if (!proxy.authorization.empty()) options.through->headers["authorization"] = proxy.authorization;
-  if (options.through->endpoint.scheme != runtime::Endpoint::Scheme::tls) return options;
-  options.tls = runtime::TlsFiles{};
-  options.tls->ca_pem = proxy.authority;
-  options.tls->server_name = proxy.server_name;
-  options.tls->certificate_pem = proxy.certificate;
-  options.tls->key_pem = proxy.key;
-  options.tls->unverified = proxy.unverified;
-  return options;
-}
-
-}  // namespace
-
-std::function<Result<runtime::HttpClientOptions>()> credentials_from(Orchestrator& orchestrator, const std::string& vm, Duration limit) {
-  return [&orchestrator, vm, limit]() -> Result<runtime::HttpClientOptions> {
-    const auto access = orchestrator.runner_access(vm, std::chrono::steady_clock::now() + limit);
-    if (!access) return access.error();
-    return access->through ? through(*access->through, access->token) : directly(*access);
-  };
-}
 
 }  // namespace neonvm::daemon

@@ -6,6 +6,8 @@
 // orchestrator's to tell. A request is answered by exactly one `done`: the runner's reply (which may say !ok),
 // deadline_exceeded, or unavailable when the link is down or went down under way: then the deed may have happened, and
 // asking again is safe, because requests are idempotent by content.
+// Rest: a link that may rest and over which nothing goes keeps the bare connection only. It counts as connected all the same, and links
+// anew, unseen but for a `report`, when something is asked or the runner ends the connection, as it does when it has news.
 #pragma once
 
 #include <functional>
@@ -22,17 +24,29 @@
 
 namespace neonvm::daemon {
 
+// When links over which nothing goes come to rest: awake, with TLS, one takes some 60 KiB and a ping each ten seconds, at rest hardly
+// anything. Shared by the links of a process, so that they know how many are awake. Loop thread only.
+struct LinkRest {
+  Duration patience = std::chrono::seconds(60);          // of a silent link, while few are awake
+  Duration haste = std::chrono::seconds(2);              // while `many` are: a control plane that takes over thousands of VMs
+  std::size_t many = 300;
+  std::size_t awake = 0;                                 // counted by the links
+};
+
+// How to know a runner and be let in. Blocks; called on a worker before each connection. anew: what opened its door before may be out of date.
+using RunnerCredentials = std::function<Result<runtime::HttpClientOptions>(bool anew)>;
+
 struct RunnerLinkOptions {
   bool subscribe = false;                              // samples and wishes wanted
   Duration first_retry = std::chrono::milliseconds(50);
   Duration max_retry = std::chrono::seconds(2);
   Duration connect_timeout = std::chrono::seconds(5);
-  // Beyond a Unix socket: how to know the runner and be let in. Blocks; called on a worker before each connection.
-  std::function<Result<runtime::HttpClientOptions>()> credentials;
+  RunnerCredentials credentials;                       // needed beyond a Unix socket
+  std::shared_ptr<LinkRest> rest;                      // null, or subscribe: it never rests
 };
 
-// From what the orchestrator says: for RunnerLinkOptions::credentials.
-std::function<Result<runtime::HttpClientOptions>()> credentials_from(Orchestrator& orchestrator, const std::string& vm, Duration limit);
+// From what the orchestrator says.
+RunnerCredentials credentials_from(Orchestrator& orchestrator, const std::string& vm, Duration limit);
 
 class RunnerLink {
  public:

@@ -36,6 +36,7 @@ struct ControllerSettings {
   Duration place_retry = std::chrono::seconds(1);      // the scheduler was away
   Duration permit_retry = std::chrono::seconds(2);     // less than asked, or no answer
   Duration size_patience = std::chrono::milliseconds(300);  // for a size, before it is written down that it is being waited for
+  LinkRest rest;                                       // of links over which nothing goes
 };
 
 // What every keeper works with.
@@ -48,6 +49,7 @@ struct ControllerTools {
   runtime::MetricsRegistry& metrics;
   AddressOffice* addresses;                            // null: there is no overlay network here, and spec.extraNetwork counts for nothing
   ControllerSettings settings;
+  std::shared_ptr<LinkRest> rest;                      // of the links to runners
   std::function<void(const std::string& vm)> look_at;  // asks for another pass
   std::function<std::set<std::string>(const std::string& vm_uid)> runners_of;  // names of those in the world
 };

@@ -123,6 +123,7 @@ void VmKeeper::connect(const std::string& runner, const std::string& endpoint) {
   callbacks.lost = [changed](const Error&) { changed(false); };
   RunnerLinkOptions options;
   options.credentials = credentials_from(tools_.orchestrator, name_, tools_.settings.call_limit);
+  options.rest = tools_.rest;
   link.link = std::make_unique<RunnerLink>(tools_.loop, endpoint, options, std::move(callbacks));
   link.link->start();
 }

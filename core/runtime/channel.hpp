@@ -14,6 +14,7 @@
 #include "core/model/instant.hpp"
 #include "core/model/result.hpp"
 #include "core/runtime/loop.hpp"
+#include "core/runtime/unique_fd.hpp"
 
 namespace neonvm::runtime {
 
@@ -36,6 +37,13 @@ class Channel {
   // Called whenever the queue has become empty; for senders that pace themselves.
   virtual void on_drained(std::function<void()> handler) = 0;
   virtual void close(std::uint16_t code = 1000, std::string reason = "") = 0;
+
+  // For two ends that have agreed to be silent for long. The one that may have news calls rest(): it neither gives nor wants a
+  // sign of life any more, the kernel alone looks each two minutes whether the other machine is there, and close() ends the
+  // connection without a handshake. The other one calls detach(), and keeps the bare connection: no keys, no buffers, no callback. All
+  // that can still come over it is its end: readable means news, or a peer that is gone. Empty when the channel has ended.
+  virtual void rest() = 0;
+  [[nodiscard]] virtual UniqueFd detach() = 0;
 };
 
 struct ChannelOptions {

@@ -59,6 +59,12 @@ void Stream::close() {
   core_->socket.close(ignored);
 }
 
+UniqueFd Stream::release() {
+  error_code refused;
+  const int fd = core_->socket.is_open() ? core_->socket.release(refused) : -1;
+  return UniqueFd(refused ? -1 : fd);
+}
+
 void Stream::read(asio::mutable_buffer into, Completion done) {
   auto ended = [core = core_, done = std::move(done)](error_code error, std::size_t bytes) mutable {
     core->received += bytes;

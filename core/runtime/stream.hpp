@@ -68,6 +68,8 @@ class Stream {
   [[nodiscard]] std::uint64_t sent() const;
   void shutdown_send();
   void close();
+  // Gives the connection away without ending it; what is under way here ends as by close().
+  [[nodiscard]] UniqueFd release();
 
   template <typename Buffers, typename Token>
   auto async_read_some(const Buffers& buffers, Token&& token) {

@@ -111,6 +111,11 @@ void WebSocket::abort() {
   impl_->ws.next_layer().close();
 }
 
+UniqueFd WebSocket::release() {
+  impl_->aborted = true;
+  return impl_->ws.next_layer().release();
+}
+
 void WebSocket::accept(const HttpRequest& request, Done done) {
   beast::http::request<beast::http::empty_body> upgrade;
   upgrade.version(11);

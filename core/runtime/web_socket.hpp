@@ -36,6 +36,8 @@ class WebSocket {
   // The closing handshake; its end is also that of the read that is under way.
   void close(std::uint16_t code, const std::string& reason, Done done);
   void abort();
+  // abort(), but the connection lives on and is the caller's.
+  [[nodiscard]] UniqueFd release();
 
   [[nodiscard]] std::uint64_t received() const;
   [[nodiscard]] std::uint64_t sent() const;

@@ -1,5 +1,9 @@
 #include "core/runtime/web_socket_channel.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include "core/runtime/http_session.hpp"
 #include "core/runtime/log.hpp"
 #include "core/runtime/loop_impl.hpp"
@@ -12,6 +16,15 @@ namespace {
 constexpr Duration handshake_limit = std::chrono::seconds(5);
 // Looks at the peer in one stall_timeout; a stalled one is seen at most so much too late.
 constexpr int looks = 4;
+
+// Ten thousand connections at rest, each asked every few seconds, would be work. On a Unix socket it does nothing.
+void look_rarely(int fd) {
+  const int on = 1, idle = 120, interval = 10, probes = 3;
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+}
 
 }  // namespace
 
@@ -111,10 +124,26 @@ void WebSocketChannel::message_came(Result<ChannelMessage> message) {
 
 void WebSocketChannel::close(std::uint16_t code, std::string reason) {
   if (state_ != State::open) return;
+  if (resting_) return finish({Code::cancelled, "closed by us"});
   close_code_ = code;
   close_reason_ = std::move(reason);
   state_ = State::flushing;
   if (queue_.empty() && !writing_) begin_handshake();
+}
+
+void WebSocketChannel::rest() {
+  if (state_ != State::open) return;
+  resting_ = true;
+  watch_.cancel();
+  look_rarely(socket_->fd());
+}
+
+UniqueFd WebSocketChannel::detach() {
+  if (state_ != State::open) return {};
+  UniqueFd bare = socket_->release();
+  if (bare) look_rarely(bare.get());
+  abandon();
+  return bare;
 }
 
 void WebSocketChannel::begin_handshake() {

@@ -25,6 +25,8 @@ class WebSocketChannel : public Channel, public std::enable_shared_from_this<Web
   [[nodiscard]] std::size_t queued() const override { return queued_; }
   void on_drained(std::function<void()> handler) override;
   void close(std::uint16_t code, std::string reason) override;
+  void rest() override;
+  [[nodiscard]] UniqueFd detach() override;
 
   // Watches whether the peer is there; from the beginning, so that a stalled handshake ends too.
   void watch();
@@ -59,6 +61,7 @@ class WebSocketChannel : public Channel, public std::enable_shared_from_this<Web
   std::size_t queued_ = 0;
   bool writing_ = false;
   bool pinging_ = false;
+  bool resting_ = false;
   bool silent_ = false;                       // abandoned: nobody is to be told
   std::optional<Error> broken_;               // a write failed
   std::uint16_t close_code_ = 1000;

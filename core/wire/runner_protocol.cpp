@@ -25,6 +25,7 @@ const char* type_of(const SamplePush*) { return "sample"; }
 const char* type_of(const WantPush*) { return "want"; }
 const char* type_of(const Explain*) { return "explain"; }
 const char* type_of(const Explained*) { return "explained"; }
+const char* type_of(const Rest*) { return "rest"; }
 
 void machine_facts(auto& v, auto& r) {
   v.need("phase", r.phase);
@@ -107,7 +108,7 @@ void describe(auto& v, Like<MigrateTo> auto& m) {
 void describe(auto& v, Like<Abandon> auto& m) { v.field_or("unlessWhole", m.unless_whole, false); }
 
 template <typename T>
-concept BareRequest = Like<T, CancelMigration> || Like<T, Activate> || Like<T, GetReport>;
+concept BareRequest = Like<T, CancelMigration> || Like<T, Activate> || Like<T, GetReport> || Like<T, Rest>;
 void describe(auto&, BareRequest auto&) {}
 
 void describe(auto& v, Like<RunnerReply> auto& m) {

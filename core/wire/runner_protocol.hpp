@@ -64,6 +64,11 @@ struct Subscribe {
   bool explains = false;
   friend bool operator==(const Subscribe&, const Subscribe&) = default;
 };
+// There is nothing to say: once this is answered, both ends keep the bare connection and nothing else, and send nothing. The runner ends it
+// when it has news, and the peer, which may do so too, links anew. Refused to peers that subscribed.
+struct Rest {
+  friend bool operator==(const Rest&, const Rest&) = default;
+};
 // Make the VM so big. Answered when the order was taken; the way there is told by `status`.
 struct Resize {
   Resources size; Revision revision;
@@ -145,7 +150,7 @@ struct Explained {
 };
 
 using RunnerBody = std::variant<RunnerReport, Subscribe, Resize, Consent, Grown, Swap, Quota, Stop, Listen, MigrateTo, CancelMigration,
-                                Activate, Abandon, GetReport, RunnerReply, SamplePush, WantPush, Explain, Explained>;
+                                Activate, Abandon, GetReport, RunnerReply, SamplePush, WantPush, Explain, Explained, Rest>;
 struct RunnerMessage {
   std::uint64_t id = 0;                 // 0: a push
   RunnerBody body;

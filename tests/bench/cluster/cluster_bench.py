@@ -218,8 +218,10 @@ def idle(cluster, plane, options):
 
 
 def running(options):
-    with Cluster.up(fake_nodes=1) as cluster:
-        cluster.add_fake_node("fake1", cpu="1000", memory="1000Gi")
+    nodes = (options.running + 899) // 900
+    with Cluster.up(fake_nodes=nodes) as cluster:
+        for number in range(1, nodes + 1):
+            cluster.add_fake_node(f"fake{number}", cpu="1000", memory="1000Gi")
         installed = prepared(cluster)
         kubelets = Kubelets(cluster)
         plane = vm.Plane(cluster, **installed)
@@ -227,8 +229,10 @@ def running(options):
             ready(cluster, plane)
             before, _ = weight(plane.process.pid)
             write_all(cluster, VMS, (machine(f"vm-{i}") for i in range(options.running)), 1)  # what comes then is measured, not this
-            until(lambda: told(cluster, "guestConnected") >= options.running, "every guest answers", 900, 2)
-            time.sleep(10)  # what still settles is not idle; nothing tells when it has
+            until(lambda: told(cluster, "guestConnected") >= options.running, "every guest answers", 900 + options.running, 2 + options.running / 200)
+            pss, _ = weight(plane.process.pid)
+            show(f"{options.running} running VMs: memory of the control plane when the last guest answered", pss, "MiB")
+            time.sleep(75)  # what still settles is not idle, and links rest after a minute; nothing tells when they have
             requests, (_, spent) = requests_seen(cluster), weight(plane.process.pid)
             time.sleep(options.idle_seconds)  # the measurement itself
             pss, after = weight(plane.process.pid)

@@ -264,3 +264,37 @@ TEST_CASE("opening ends at its deadline when the other side is silent") {
   CHECK(why->code == Code::deadline_exceeded);
   CHECK(accepted.closed());
 }
+
+TEST_CASE("a channel at rest needs no sign of life, and its end is seen on the bare connection") {
+  Wire wire;
+  wire.there.channel->rest();
+  const UniqueFd bare = wire.here.channel->detach();
+  REQUIRE(bare);
+  int stirred = 0;
+  const FdWatch watch = wire.loop.watch_readable(bare.get(), [&] { ++stirred; });
+  for (int i = 0; i < 30; ++i) {
+    wire.clock.advance(60s);
+    wire.loop.run_until([] { return false; }, 1ms);
+  }
+  CHECK(stirred == 0);
+  CHECK_FALSE(wire.there.closed);
+  SECTION("the one at rest has news") {
+    wire.there.channel->close();
+    REQUIRE(wire.until([&] { return stirred > 0 && wire.there.closed; }));
+  }
+  SECTION("what it sends is news as well") {
+    wire.there.channel->send("hello");
+    REQUIRE(wire.until([&] { return stirred > 0; }));
+  }
+  CHECK_FALSE(wire.here.closed);
+  CHECK(wire.here.got.empty());
+}
+
+TEST_CASE("who has detached and lets go is seen to be gone by the one at rest") {
+  Wire wire;
+  wire.there.channel->rest();
+  { const UniqueFd bare = wire.here.channel->detach(); }
+  REQUIRE(wire.until([&] { return wire.there.closed.has_value(); }));
+  CHECK_FALSE(wire.here.channel->detach());
+  CHECK(wire.there.closings == 1);
+}

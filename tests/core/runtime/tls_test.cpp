@@ -175,6 +175,28 @@ TEST_CASE("channels over TLS") {
   CHECK(loop.run_until([&] { return got == large; }));
 }
 
+TEST_CASE("a channel over TLS that rests keeps its connection, and no more") {
+  SafeServer server(papers().of("server", "ours"));
+  HttpClientOptions client;
+  client.tls = papers().of("client", "ours");
+  Loop loop;
+  std::shared_ptr<Channel> here;
+  connect_channel(loop, server.at, "/echo", soon(), client, [&](Result<std::shared_ptr<Channel>> opened) {
+    REQUIRE(opened.ok());
+    here = *opened;
+    here->on_message([](ChannelMessage) {});
+  });
+  REQUIRE(loop.run_until([&] { return here != nullptr; }));
+  server.stage.on_loop([&] { server.channels.at(0)->rest(); });
+  const UniqueFd bare = here->detach();
+  REQUIRE(bare);
+  bool stirred = false;
+  const FdWatch watch = loop.watch_readable(bare.get(), [&] { stirred = true; });
+  CHECK_FALSE(loop.run_until([&] { return stirred; }, 50ms));
+  server.stage.on_loop([&] { server.channels.at(0)->close(); });
+  CHECK(loop.run_until([&] { return stirred; }));
+}
+
 TEST_CASE("a renewed certificate is used without a restart, a bad one is not") {
   const Papers own;
   const SafeServer server(own.of("server", "ours"));

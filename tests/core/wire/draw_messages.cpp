@@ -151,6 +151,7 @@ RunnerMessage runner_message() {
       [] { return RunnerReply{coin(), any_code(), text(), text(), maybe(size), coin()}; },
       [] { return SamplePush{sample(), event_name()}; },
       [] { return WantPush{size(), text()}; },
+      [] { return Rest{}; },
   };
   static_assert(std::size(kinds) == std::variant_size_v<RunnerBody>, "a new message wants its draw");
   return {number(), kinds[below(std::size(kinds))]()};

@@ -151,6 +151,8 @@ void Town::open() {
   settings.machine.kernel = "/vmlinuz";
   settings.permit_retry = 200ms;
   settings.order_retry = 50ms;
+  settings.rest.patience = 60ms;       // links fall asleep and wake all the time here
+  settings.rest.haste = 20ms;
   if (network) {
     daemon::AddressOfficeSettings addresses;
     if (!network->range.empty()) addresses.book = decide::AddressBook::from(*network).value();

@@ -1,0 +1,163 @@
+// The near end of a runner's link against a scripted runner: rest, news, requests.
+#include "core/daemon/runner_link.hpp"
+
+#include "core/runtime/channel.hpp"
+#include "core/runtime/http.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/temp_dir.hpp"
+
+using namespace neonvm;
+using namespace std::chrono_literals;
+
+namespace {
+
+// As much of a runner as a link sees.
+struct Scripted {
+  TempDir folder;
+  runtime::Loop& loop;
+  std::unique_ptr<runtime::HttpServer> server;
+  std::shared_ptr<runtime::Channel> channel;             // the newest
+  std::vector<std::uint64_t> held;                       // wishes to rest that are not answered yet
+  bool knows_rest = true, hold_rest = false;
+  int links = 0, rests = 0, requests = 0;
+  std::uint64_t sequence = 0;
+
+  explicit Scripted(runtime::Loop& l) : loop(l) { up(); }
+  [[nodiscard]] std::string endpoint() const { return "unix:" + (folder.path() / "s").string(); }
+
+  void up() {
+    server = std::make_unique<runtime::HttpServer>(loop, runtime::HttpServerOptions{});
+    server->channel("/v1/link", [this](const runtime::HttpRequest&, const std::shared_ptr<runtime::Channel>& opened) {
+      ++links;
+      channel = opened;
+      channel->on_message([this](const runtime::ChannelMessage& message) { hear(message.data); });
+      tell();
+    });
+    REQUIRE(server->listen(*runtime::parse_endpoint(endpoint())).ok());
+  }
+  void tell() {
+    wire::RunnerReport report;
+    report.sequence = ++sequence;
+    report.vm = "web";
+    channel->send(wire::encode({0, report}));
+  }
+  void hear(const std::string& text) {
+    const auto message = wire::decode_runner_message(text);
+    REQUIRE(message);
+    const bool rest = std::holds_alternative<wire::Rest>(message->body);
+    ++(rest ? rests : requests);
+    if (rest && hold_rest) return held.push_back(message->id);
+    reply(message->id, rest);
+  }
+  void reply(std::uint64_t id, bool rest) {
+    wire::RunnerReply reply;
+    reply.ok = !rest || knows_rest;
+    channel->send(wire::encode({id, reply}));
+    if (rest && knows_rest) channel->rest();
+  }
+};
+
+struct Near {
+  runtime::Loop loop;
+  Scripted runner{loop};
+  std::shared_ptr<daemon::LinkRest> rule = std::make_shared<daemon::LinkRest>(daemon::LinkRest{60ms, 20ms, 300, 0});
+  int reports = 0, losses = 0, answers = 0, refusals = 0;
+  std::unique_ptr<daemon::RunnerLink> link;
+
+  explicit Near(bool subscribe = false) {
+    daemon::RunnerLinkOptions options;
+    options.subscribe = subscribe;
+    options.rest = rule;
+    daemon::RunnerLink::Callbacks callbacks;
+    callbacks.report = [this](const wire::RunnerReport&) { ++reports; };
+    callbacks.lost = [this](const Error&) { ++losses; };
+    link = std::make_unique<daemon::RunnerLink>(loop, runner.endpoint(), options, std::move(callbacks));
+    link->start();
+  }
+  void ask() {
+    link->request(wire::GetReport{}, 5s, [this](const Result<wire::RunnerReply>& reply) { ++(reply && reply->ok ? answers : refusals); });
+  }
+  bool until(const std::function<bool()>& holds) { return loop.run_until(holds); }
+  bool at_rest() { return until([this] { return reports > 0 && rule->awake == 0; }); }
+};
+
+}  // namespace
+
+TEST_CASE("a link over which nothing goes rests, and carries what is asked all the same") {
+  Near near;
+  REQUIRE(near.until([&] { return near.reports == 1; }));
+  CHECK(near.rule->awake == 1);
+  REQUIRE(near.at_rest());
+  CHECK(near.link->is_connected());
+  near.ask();
+  near.ask();
+  REQUIRE(near.until([&] { return near.answers == 2; }));
+  CHECK(near.runner.requests == 2);
+  CHECK(near.runner.links == 2);
+  REQUIRE(near.at_rest());
+  CHECK(near.losses == 0);
+}
+
+TEST_CASE("news wake a link that rests") {
+  Near near;
+  REQUIRE(near.at_rest());
+  near.runner.channel->close();
+  REQUIRE(near.until([&] { return near.reports == 2; }));
+  CHECK(near.link->last_report()->sequence == 2);
+  CHECK(near.losses == 0);
+}
+
+TEST_CASE("a runner that ends while its link rests is lost at once") {
+  Near near;
+  REQUIRE(near.at_rest());
+  near.runner.channel.reset();
+  near.runner.server.reset();
+  REQUIRE(near.until([&] { return near.losses == 1; }));
+  CHECK_FALSE(near.link->is_connected());
+  near.ask();
+  REQUIRE(near.until([&] { return near.refusals == 1; }));
+  near.runner.up();
+  REQUIRE(near.until([&] { return near.reports == 2; }));
+}
+
+TEST_CASE("what is asked just before a link rests is answered") {
+  Near near;
+  near.runner.hold_rest = true;
+  REQUIRE(near.until([&] { return !near.runner.held.empty(); }));
+  near.ask();
+  near.runner.reply(near.runner.held.front(), true);
+  REQUIRE(near.until([&] { return near.answers == 1; }));
+  CHECK(near.runner.links == 2);
+  CHECK(near.losses == 0);
+}
+
+TEST_CASE("a runner that does not know how to rest is asked once") {
+  Near near;
+  near.runner.knows_rest = false;
+  near.runner.hold_rest = true;
+  REQUIRE(near.until([&] { return !near.runner.held.empty(); }));
+  near.ask();
+  near.runner.reply(near.runner.held.front(), true);
+  REQUIRE(near.until([&] { return near.answers == 1; }));
+  near.loop.run_until([] { return false; }, 200ms);
+  CHECK(near.runner.rests == 1);
+  CHECK(near.runner.links == 1);
+  CHECK(near.rule->awake == 1);
+}
+
+TEST_CASE("who wants samples does not rest") {
+  Near near(true);
+  REQUIRE(near.until([&] { return near.reports == 1; }));
+  near.loop.run_until([] { return false; }, 200ms);
+  CHECK(near.runner.rests == 0);
+}
+
+TEST_CASE("a link that is stopped at rest is not woken, and does not count") {
+  Near near;
+  REQUIRE(near.at_rest());
+  near.link->stop();
+  near.runner.channel->close();
+  near.loop.run_until([] { return false; }, 100ms);
+  CHECK(near.runner.links == 1);
+  CHECK(near.rule->awake == 0);
+}
