@@ -85,9 +85,9 @@ void Agent::changed(const Change& change) {
   const auto scaler = scalers_.find(object.name);
   const bool same = scaler != scalers_.end() && uids_[object.name] == object.uid;
   if (!wanted || !same) {
-    scalers_.erase(object.name);
+    // Only what scales has series, and to look for them takes time.
+    if (scalers_.erase(object.name) != 0) tools_.metrics.forget("vm", object.name);
     uids_.erase(object.name);
-    tools_.metrics.forget("vm", object.name);
   }
   if (!wanted) return;
   if (same) return scaler->second->vm_changed(object, *spec, *status);

@@ -24,6 +24,8 @@ const char* direction_of(const Resources& from, const Resources& to) {
   return fits_in(from, to) ? "inc" : "both";
 }
 
+AgentMetrics::AgentMetrics(runtime::MetricsRegistry& metrics) : metrics_(metrics), looks_(metrics.counter(families::up_next_actions)) {}
+
 void AgentMetrics::prepare() const {
   using namespace families;
   for (const char* direction : {"inc", "dec"}) {
@@ -44,7 +46,7 @@ void AgentMetrics::change(const Family& cpu, const Family& memory, const Resourc
 }
 
 void AgentMetrics::started() const { metrics_.counter(families::up_runner_starts).add(); }
-void AgentMetrics::looked() const { metrics_.counter(families::up_next_actions).add(); }
+void AgentMetrics::looked() const { looks_.add(); }
 
 void AgentMetrics::permit_asked(const decide::AskPermit& deed) const {
   if (deed.last_permit) change(families::up_plugin_requested_cpu, families::up_plugin_requested_memory, *deed.last_permit, deed.wanted);

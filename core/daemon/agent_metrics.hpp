@@ -1,6 +1,6 @@
 // AgentMetrics: what an agent counts of the changes of size that it asks for, under upstream's names (autoscaling.md 9.1).
 //
-// Used by VmScaler. Loop thread only; holds nothing but the registry. Texts of errors are no labels: there are as many as one
+// Used by VmScaler. Loop thread only; holds the registry, and what is counted at every sample. Texts of errors are no labels: there are as many as one
 // likes. What upstream tells of a monitor is told here of the guest, which is reached through the VM's runner.
 #pragma once
 
@@ -19,7 +19,7 @@ const char* direction_of(const Resources& from, const Resources& to);
 
 class AgentMetrics {
  public:
-  explicit AgentMetrics(runtime::MetricsRegistry& metrics) : metrics_(metrics) {}
+  explicit AgentMetrics(runtime::MetricsRegistry& metrics);
 
   // At zero, what an alert rule takes the rate of.
   void prepare() const;
@@ -42,6 +42,7 @@ class AgentMetrics {
   void change(const Family& cpu, const Family& memory, const Resources& from, const Resources& to) const;
 
   runtime::MetricsRegistry& metrics_;
+  const runtime::Counter looks_;
 };
 
 }  // namespace neonvm::daemon

@@ -127,9 +127,8 @@ void VmScaler::link_lost() {
 
 void VmScaler::sampled(const wire::SamplePush& push) {
   signal_ = tools_.loop.now();
-  samples_.push_back(push.sample);
+  samples_.add(push.sample, tools_.settings.samples_kept);
   score(push.sample);
-  while (samples_.size() > 1 && push.sample.at - samples_.front().at > tools_.settings.samples_kept) samples_.pop_front();
   ask_policy(push.event.empty() ? "sample" : "pressure: " + push.event);
 }
 
@@ -147,14 +146,13 @@ void VmScaler::ask_policy(const std::string& trigger) {
   if (!policy_ || !scaling_) return act(trigger);
   const Instant now = tools_.loop.now();
   if (request_ && now - request_->at > tools_.settings.scaling.request_valid) request_.reset();
-  const bool silent = samples_.empty() || now - samples_.back().at > tools_.settings.sample_valid;
-  window_.assign(samples_.begin(), silent ? samples_.begin() : samples_.end());
+  const bool silent = samples_.empty() || now - samples_.newest().at > tools_.settings.sample_valid;
   const decide::ScalingBounds& bounds = scaling_->bounds();
   PolicyInput input;
   input.vm = uid_;
   input.now = now;
   input.wall_seconds = std::chrono::duration_cast<std::chrono::seconds>(tools_.loop.wall().time_since_epoch()).count();
-  input.samples = window_;
+  if (!silent) input.samples = samples_.all();
   // A share of a CPU is asked of a guest that has whole ones.
   input.using_now = field_min(scaling_->held(), field_max(scaling_->asked(), scaling_->actual()));
   input.min = bounds.min;
@@ -208,7 +206,7 @@ void VmScaler::note_decision(const decide::Actions& actions, const std::string& 
   decision.permit = scaling_->permit();
   decision.consent = scaling_->consent();
   decision.because = actions.because;
-  if (!samples_.empty()) decision.sample = samples_.back();
+  if (!samples_.empty()) decision.sample = samples_.newest();
   diary_.decided(std::move(decision), signal_ == Instant{} ? tools_.loop.now() : signal_, tools_.loop.now());
   log_info("agent", "decided", {{"vm", name_}, {"wish", to_string(actions.wish)}, {"asked", to_string(scaling_->asked())},
                                 {"trigger", trigger}, {"because", actions.because.empty() ? "" : actions.because.front().text}});
@@ -247,16 +245,25 @@ wire::Explanation VmScaler::explain() const {
   return all;
 }
 
+VmScaler::Gauges::Gauges(runtime::MetricsRegistry& metrics, const std::string& vm, const char* what)
+    : cpus(metrics.gauge(families::vm_cpus, {vm, what})), memory(metrics.gauge(families::vm_memory, {vm, what})) {}
+
+void VmScaler::Gauges::set(const Resources& size) const {
+  cpus.set(size.cpu.cpus());
+  memory.set(static_cast<double>(size.memory.value));
+}
+
 void VmScaler::show() {
-  const auto gauge = [this](const char* what, const Resources& r) {
-    tools_.metrics.gauge(families::vm_cpus, {name_, what}).set(r.cpu.cpus());
-    tools_.metrics.gauge(families::vm_memory, {name_, what}).set(static_cast<double>(r.memory.value));
+  const auto set = [this](std::optional<Gauges>& gauges, const char* what, const Resources& size) {
+    if (!gauges) gauges.emplace(tools_.metrics, name_, what);
+    gauges->set(size);
   };
-  gauge("wish", scaling_->wish(tools_.loop.now()));
-  gauge("asked", scaling_->asked());
-  gauge("actual", scaling_->actual());
-  if (scaling_->permit()) gauge("permit", *scaling_->permit());
-  tools_.metrics.gauge(families::vm_policy_problem, {name_}).set(problem_.empty() ? 0 : 1);
+  set(shown_wish_, "wish", scaling_->wish(tools_.loop.now()));
+  set(shown_asked_, "asked", scaling_->asked());
+  set(shown_actual_, "actual", scaling_->actual());
+  if (scaling_->permit()) set(shown_permit_, "permit", *scaling_->permit());
+  if (!shown_problem_) shown_problem_ = tools_.metrics.gauge(families::vm_policy_problem, {name_});
+  shown_problem_->set(problem_.empty() ? 0 : 1);
 }
 
 }  // namespace neonvm::daemon

@@ -7,7 +7,6 @@
 // VM at its size, and stands in the explanation.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -20,6 +19,7 @@
 #include "core/daemon/permit_office.hpp"
 #include "core/daemon/policy_score.hpp"
 #include "core/daemon/runner_link.hpp"
+#include "core/daemon/sample_window.hpp"
 #include "core/daemon/scaling_diary.hpp"
 #include "core/daemon/world.hpp"
 #include "core/decide/scaling.hpp"
@@ -112,6 +112,13 @@ class VmScaler {
   void explain_otherwise(wire::Explanation& all) const;
   void show();
 
+  // Kept, because they are set at every sample.
+  struct Gauges {
+    runtime::Gauge cpus, memory;
+    Gauges(runtime::MetricsRegistry& metrics, const std::string& vm, const char* what);
+    void set(const Resources& size) const;
+  };
+
   AgentTools tools_;
   std::string name_, uid_;
   VmSpec spec_;
@@ -137,8 +144,7 @@ class VmScaler {
   std::vector<Shadow> shadows_;
   std::string shadows_problem_;
   PolicyScore score_;                          // of the VM's own
-  std::deque<GuestSample> samples_;
-  std::vector<GuestSample> window_;            // the same in one piece, for the policy
+  SampleWindow samples_;
   std::optional<GuestRequest> request_;
 
   std::optional<Resources> unbounded_;         // what the policy wished last, before any limit
@@ -146,6 +152,8 @@ class VmScaler {
   AskId asked_{};                              // the last question for a permit
   ScalingDiary diary_;
   AgentMetrics counts_;
+  std::optional<Gauges> shown_wish_, shown_asked_, shown_actual_, shown_permit_;
+  std::optional<runtime::Gauge> shown_problem_;
   Instant signal_{};                           // when what is being thought about was heard
   runtime::Timer wake_, policy_timer_;
   bool acting_ = false, act_again_ = false;

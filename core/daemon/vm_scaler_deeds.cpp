@@ -40,7 +40,7 @@ void VmScaler::ask_permit(const decide::AskPermit& deed) {
   request.wanted = deed.wanted;
   request.last_permit = deed.last_permit;
   request.asked = asked_ = tools_.next_question();
-  if (!samples_.empty() && is_known(samples_.back().load1)) request.load1 = samples_.back().load1;
+  if (!samples_.empty() && is_known(samples_.newest().load1)) request.load1 = samples_.newest().load1;
   const bool news = !scaling_->permit() || *scaling_->permit() != deed.wanted;
   scaling_->permit_asked(deed, tools_.loop.now());
   counts_.permit_asked(deed);

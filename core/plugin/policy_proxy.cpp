@@ -4,7 +4,8 @@ namespace neonvm::plugin {
 
 Status PolicyProxy::ask(const PolicyInput& input, neonvm_goal& goal) {
   clear(goal);
-  const neonvm_policy_input& as_struct = input_.fill(input);
+  PolicyInputOut out;
+  const neonvm_policy_input& as_struct = out.fill(input);
   const auto& table = opened_->table<neonvm_policy_table>();
   return opened_->call(
       [&](neonvm_error* error) { return table.decide(opened_->handle(), &as_struct, &goal, error); });

@@ -22,7 +22,6 @@ class PolicyProxy final : public Policy {
 
  private:
   std::shared_ptr<Opened> opened_;
-  PolicyInputOut input_;
   neonvm_goal goal_{};
   SpareReasons spare_;
 };

@@ -130,19 +130,17 @@ void write_reason(std::string_view rule, std::string_view text, neonvm_because& 
 
 }  // namespace
 
-PolicyInputOut::PolicyInputOut() { samples_.reserve(64); }
-
 const neonvm_policy_input& PolicyInputOut::fill(const PolicyInput& input) {
-  samples_.resize(input.samples.size());
-  for (std::size_t i = 0; i < samples_.size(); ++i) to_struct(input.samples[i], samples_[i]);
+  const auto samples = samples_.of(input.samples.size());
+  for (std::size_t i = 0; i < samples.size(); ++i) to_struct(input.samples[i], samples[i]);
   config_ = to_struct(input.config != nullptr ? *input.config : default_scaling_config());
   input_.size = sizeof input_;
   input_.vm = to_text(input.vm);
   input_.now = to_ns(input.now);
   input_.wall_seconds = input.wall_seconds;
-  input_.samples = samples_.data();
+  input_.samples = samples.data();
   input_.sample_size = sizeof(neonvm_sample);
-  input_.sample_count = samples_.size();
+  input_.sample_count = samples.size();
   input_.using_now = to_struct(input.using_now);
   input_.min = to_struct(input.min);
   input_.max = to_struct(input.max);
@@ -160,14 +158,14 @@ Result<PolicyInput> PolicyInputIn::read(const neonvm_policy_input& from) {
       (from.sample_count > 0 && (from.samples == nullptr || from.sample_size < sizeof(neonvm_sample)))) {
     return Error{Code::invalid_argument, "the policy input is shorter than this plugin needs it: update the host"};
   }
-  samples_.resize(from.sample_count);
-  for (std::size_t i = 0; i < samples_.size(); ++i) from_struct(*neonvm_sample_at(&from, i), samples_[i]);
+  const auto samples = samples_.of(from.sample_count);
+  for (std::size_t i = 0; i < samples.size(); ++i) from_struct(*neonvm_sample_at(&from, i), samples[i]);
   config_ = from_struct(*from.config);
   PolicyInput input;
   input.vm = view(from.vm);
   input.now = from_ns(from.now);
   input.wall_seconds = from.wall_seconds;
-  input.samples = samples_;
+  input.samples = samples;
   input.using_now = from_struct(from.using_now);
   input.min = from_struct(from.min);
   input.max = from_struct(from.max);

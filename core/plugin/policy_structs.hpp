@@ -1,38 +1,36 @@
 // policy_structs: PolicyInput and Goal as the plain structs of neonvm_plugin.h, and back.
 //
 // Called by the policy proxy (to the plugin) and by the SDK (from the host). Threads: values. Lifetime: what is made
-// from a struct, or a struct from a value, points into it: keep the source for as long as the call takes. The buffers
-// keep their room from call to call, so that after the first one nothing is allocated. Failure: a struct that is
+// from a struct, or a struct from a value, points into it: keep the source for as long as the call takes. Room for
+// samples is lent (sample_room.hpp), so that after the first call nothing is allocated. Failure: a struct that is
 // shorter than version 1.0 knew it is invalid_argument.
 #pragma once
 
-#include <vector>
-
 #include "core/model/result.hpp"
 #include "core/plugin/neonvm_plugin.h"
+#include "core/plugin/sample_room.hpp"
 #include "core/ports/policy.hpp"
 
 namespace neonvm::plugin {
 
-// Host's side. One per proxy.
+// Host's side. One per call.
 class PolicyInputOut {
  public:
-  PolicyInputOut();
   const neonvm_policy_input& fill(const PolicyInput& input);
 
  private:
-  std::vector<neonvm_sample> samples_;
+  SampleRoom<neonvm_sample> samples_;
   neonvm_scaling_config config_{};
   neonvm_policy_input input_{};
 };
 
-// Plugin's side. One per opened policy.
+// Plugin's side. One per call.
 class PolicyInputIn {
  public:
   Result<PolicyInput> read(const neonvm_policy_input& input);
 
  private:
-  std::vector<GuestSample> samples_;
+  SampleRoom<GuestSample> samples_;
   ScalingConfig config_;
 };
 

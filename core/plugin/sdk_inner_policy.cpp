@@ -41,7 +41,8 @@ class InnerPolicy final : public Policy {
     clear(goal_);
     neonvm_error error;
     error.message[0] = '\0';
-    const std::int32_t code = table_->decide(handle_, &input_.fill(input), &goal_, &error);
+    PolicyInputOut out;
+    const std::int32_t code = table_->decide(handle_, &out.fill(input), &goal_, &error);
     if (code != NEONVM_OK) return error_from(code, error, name_);
     read_goal(goal_, goal, spare_);
     return {};
@@ -52,7 +53,6 @@ class InnerPolicy final : public Policy {
   std::string name_;
   const neonvm_policy_table* table_ = nullptr;
   void* handle_ = nullptr;
-  PolicyInputOut input_;
   neonvm_goal goal_{};
   SpareReasons spare_;
 };

@@ -8,14 +8,14 @@ namespace {
 
 struct Opened {
   std::unique_ptr<Policy> policy;
-  PolicyInputIn input;
   Goal goal;  // kept, so that its texts keep their room
 };
 
 std::int32_t decide(void* handle, const neonvm_policy_input* from, neonvm_goal* to, neonvm_error* error) noexcept {
   return guarded(error, [&]() -> Status {
     auto& opened = *static_cast<Opened*>(handle);
-    const Result<PolicyInput> input = opened.input.read(*from);
+    PolicyInputIn in;
+    const Result<PolicyInput> input = in.read(*from);
     if (!input) return input.error();
     if (Status status = opened.policy->decide_into(*input, opened.goal); !status) return status;
     write_goal(opened.goal, *to);
@@ -34,7 +34,7 @@ std::int32_t policy_edge::open(Maker<Policy> maker, const neonvm_open_args* args
     if (!options) return options.error();
     auto policy = maker(*options);
     if (!policy) return policy.error();
-    *plugin = new Opened{std::move(policy).value(), {}, {}};
+    *plugin = new Opened{std::move(policy).value(), {}};
     return {};
   });
 }
