@@ -76,6 +76,7 @@ class VmKeeper {
     std::string endpoint;
     std::unique_ptr<RunnerLink> link;
     bool fresh = false;                // a report came over the connection that is up
+    decide::RunnerFacts seen;          // of its object, when that was there last
   };
   // The migration that is this VM's business now.
   struct Moving {
@@ -97,6 +98,7 @@ class VmKeeper {
   [[nodiscard]] std::vector<decide::RunnerFacts> runner_facts(const std::string& vm_uid);
   [[nodiscard]] std::optional<decide::RunnerWord> word_of(const std::string& runner) const;
   void keep_links(const std::vector<Object>& runners);
+  [[nodiscard]] bool outlives_its_object(const Link& link) const;
   void connect(const std::string& runner, const std::string& endpoint);
   bool read(Pass& pass);
   void say_unreadable(const Error& error);

@@ -84,10 +84,27 @@ std::vector<RunnerFacts> VmKeeper::runner_facts(const std::string& vm_uid) {
     const auto before = known_since_.find(facts.name);
     facts.known_since = known[facts.name] = before == known_since_.end() ? tools_.loop.now() : before->second;
     facts.word = word_of(facts.name);
+    if (const auto link = links_.find(facts.name); link != links_.end()) link->second.seen = facts;
+    all.push_back(std::move(facts));
+  }
+  for (const auto& [name, link] : links_) {
+    if (known.count(name) != 0) continue;
+    RunnerFacts facts = link.seen;
+    facts.phase = RunnerPhase::running;
+    facts.deleting = true;
+    facts.word = word_of(name);
+    known[name] = facts.known_since;
     all.push_back(std::move(facts));
   }
   known_since_ = std::move(known);
   return all;
+}
+
+// Its object was taken away by force, as pods are whose Node object was deleted, and it says itself that it runs the VM. Until its end is
+// seen, or nothing is heard of it any more, the VM is there, and must not be started beside it.
+bool VmKeeper::outlives_its_object(const Link& link) const {
+  const wire::RunnerReport* word = link.link && link.fresh && !link.seen.name.empty() && link.link->last_report() ? &*link.link->last_report() : nullptr;
+  return word != nullptr && word->phase == MachinePhase::running;
 }
 
 // A runner whose process has ended keeps its last word: a migration may still need it.
@@ -104,7 +121,7 @@ void VmKeeper::keep_links(const std::vector<Object>& runners) {
     link->second.link->stop();
     link->second.fresh = false;
   }
-  std::erase_if(links_, [&there](const auto& entry) { return there.count(entry.first) == 0; });
+  std::erase_if(links_, [this, &there](const auto& entry) { return there.count(entry.first) == 0 && !outlives_its_object(entry.second); });
 }
 
 void VmKeeper::connect(const std::string& runner, const std::string& endpoint) {

@@ -40,6 +40,9 @@ class FakeOrchestrator final : public Orchestrator {
   // Its process ended. vm_runs_on: its QEMU did not; then the object stays even if it is being deleted.
   void runner_ended(const std::string& name, RunnerPhase phase, const std::string& reason, bool vm_runs_on = false);
 
+  // Its object was taken away by force; its process knows nothing of that.
+  void runner_taken_away(const std::string& name);
+
   // Faults. The next `count` update/update_status answer conflict and write nothing.
   void conflict_next_writes(int count = 1);
   // The next `calls` calls of the door (watches excepted) answer unavailable and do nothing; 0 ends it.

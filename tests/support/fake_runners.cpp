@@ -58,6 +58,11 @@ void FakeOrchestrator::runner_changed(const std::string& name, const RunnerStatu
   touch(**found);
 }
 
+void FakeOrchestrator::runner_taken_away(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  if (find(Kind::runner, name)) erase({Kind::runner, name});
+}
+
 void FakeOrchestrator::runner_ended(const std::string& name, RunnerPhase phase, const std::string& reason,
                                     bool vm_runs_on) {
   const std::lock_guard lock(mutex_);

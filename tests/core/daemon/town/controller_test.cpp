@@ -127,6 +127,27 @@ TEST_CASE("a runner that dies has a successor that takes hold of the same QEMU")
   CHECK(town.broken() == "");
 }
 
+TEST_CASE("a VM whose runner was taken away by force is started again when that one is heard no more") {
+  Town town;
+  town.node("n1", 4, 8);
+  town.open();
+  town.vm("web", 1, 1);
+  REQUIRE(town.until([&] { return town.runs("web"); }));
+  const std::string first = town.status("web").runner;
+  town.orchestrator.runner_taken_away(first);
+  REQUIRE(town.until([&] { return town.status("web").why == "runner " + first + " is being stopped"; }));
+  // Whatever is asked meanwhile.
+  town.edit("web", [](VmSpec& s) { s.cpu.use = MilliCpu{2000}; });
+  REQUIRE(town.until([&] { return town.status("web").cpu.asked == MilliCpu{2000}; }));
+  CHECK(town.machines->starts() == 1);
+  CHECK(town.status("web").runner == first);
+  town.kill_runner(first);
+  town.kill_qemu(town.machines->alive().front());
+  REQUIRE(town.until([&] { return town.runs("web") && town.status("web").runner != first; }));
+  CHECK(town.machines->starts() == 2);
+  CHECK(town.broken() == "");
+}
+
 TEST_CASE("a control plane that died finds everything again and finishes what was asked meanwhile") {
   Town town;
   town.node("n1", 8, 16);
