@@ -81,7 +81,7 @@ TEST_CASE("what is due later waits, and of two under one key the newer is writte
   PatchServer server;
   WrittenBehind behind(server.client());
   behind.put("later", patch("never"), nullptr, 1h);
-  behind.put("one", patch("old"), nullptr, 500ms);
+  behind.put("one", patch("old"), nullptr, 1500ms);
   behind.put("one", patch("new"), nullptr, 1h);
   behind.put("two", patch("two"), nullptr);
   CHECK(server.taken(2) == Lines{"/two two", "/new new"});
@@ -90,8 +90,8 @@ TEST_CASE("what is due later waits, and of two under one key the newer is writte
 TEST_CASE("what is not needed any more is not written") {
   PatchServer server;
   WrittenBehind behind(server.client());
-  behind.put("one", patch("dropped"), nullptr, 500ms);
-  behind.put("two", patch("kept"), nullptr, 501ms);
+  behind.put("one", patch("dropped"), nullptr, 1500ms);
+  behind.put("two", patch("kept"), nullptr, 1501ms);
   behind.drop("one");
   CHECK(server.taken(1) == Lines{"/kept kept"});
 }
@@ -165,7 +165,7 @@ TEST_CASE("a pod is told what its VM asks for, whichever of the two is seen firs
 TEST_CASE("a VM that is back where it was costs no write, nor does a pod that is true or going") {
   PatchServer server;
   const auto behind = std::make_shared<WrittenBehind>(server.client());
-  UsageOnPods usage(behind, 500ms);
+  UsageOnPods usage(behind, 1500ms);
   Pair pair(3);
   usage.saw(pair.pod, false, nullptr);
   usage.saw(pair.vm, false, nullptr);
@@ -178,21 +178,21 @@ TEST_CASE("a VM that is back where it was costs no write, nor does a pod that is
   usage.saw(going.pod, false, nullptr);
   going.pod.deleting = WallTime{};
   usage.saw(going.pod, false, nullptr);
-  behind->put("last", patch("last"), nullptr, 501ms);
+  behind->put("last", patch("last"), nullptr, 1501ms);
   CHECK(server.taken(1) == Lines{"/last last"});
 }
 
 TEST_CASE("of a VM that changes all the time what it is at the time is written, and not put off") {
   PatchServer server;
   const auto behind = std::make_shared<WrittenBehind>(server.client());
-  UsageOnPods usage(behind, 500ms);
+  UsageOnPods usage(behind, 1500ms);
   Pair pair(2);
   usage.saw(pair.pod, false, nullptr);
   for (const double cpus : {2.0, 3.0, 4.0}) {
     pair.resize(cpus);
     usage.saw(pair.vm, false, nullptr);
   }
-  behind->put("last", patch("last"), nullptr, 501ms);
+  behind->put("last", patch("last"), nullptr, 1501ms);
   const auto taken = server.taken(2);
   CHECK(taken[0].find("\\\"cpu\\\":\\\"4\\\"") != std::string::npos);
   CHECK(taken[1] == "/last last");
