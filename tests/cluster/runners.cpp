@@ -6,11 +6,13 @@
 //   stop NAME MILLISECONDS      as SIGTERM                                                        -> later: ended NAME STATUS
 //   kill NAME                   as SIGKILL of everything in the container                          -> ended NAME
 //   look                        what must never be, and what the guests have                       -> looked JSON
+//   samples MILLISECONDS LOAD   from now on every guest tells its figures so often, with a load of about so many CPUs
 #include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <sstream>
 #include <thread>
 
@@ -25,6 +27,9 @@
 using namespace neonvm;
 
 namespace {
+
+// A guest's samples are spread over their period, as those of guests that were started at any time.
+constexpr std::size_t shares = 20;
 
 struct Pod {
   std::unique_ptr<fakes::ScriptedGuest> guest;
@@ -58,6 +63,7 @@ class Pods {
     if (word == "stop" && words >> grace) return stop(name, std::chrono::milliseconds(grace));
     if (word == "kill") return kill(name);
     if (word == "look") return look();
+    if (word == "samples") return begin_samples(name, words);
     say("cannot: " + line);
   }
 
@@ -105,6 +111,42 @@ class Pods {
     say("looked " + found.dump());
   }
 
+  void begin_samples(const std::string& milliseconds, std::istringstream& words) {
+    words >> load_;
+    period_ = std::chrono::milliseconds(std::atoll(milliseconds.c_str()));
+    tell_samples();
+  }
+
+  void tell_samples() {
+    std::size_t at = 0;
+    ++turn_;
+    for (const auto& [name, pod] : pods_)
+      if (at++ % shares == turn_ % shares) pod->guest->send(sample_of(*pod));
+    samples_ = loop_.after(period_ / shares, [this] { tell_samples(); });
+  }
+
+  // Never twice the same, so that nobody can make do with what he had.
+  wire::SampleMessage sample_of(const Pod& pod) {
+    wire::SampleMessage message;
+    GuestSample& sample = message.sample;
+    const double noise = 0.05 * static_cast<double>(random_() % 1000) / 1000;
+    const Bytes total = pod.runner->report().memory.actual;
+    sample.interval = std::chrono::duration<double>(period_).count();
+    sample.online_cpus = pod.guest->cpus_online.load();
+    sample.load1 = sample.load5 = sample.load15 = load_ + noise;
+    sample.cpu_used = std::min(load_ + noise, static_cast<double>(sample.online_cpus));
+    sample.cpu_stolen = noise;
+    sample.runnable = sample.blocked = 0;
+    for (Pressure* each : {&sample.cpu, &sample.memory, &sample.io}) *each = {noise, 0, noise, 0};
+    sample.memory_total = total;
+    sample.memory_free = sample.memory_available = Bytes{total.value / 2 + random_() % mib};
+    sample.memory_anon = sample.memory_file = sample.memory_cached = Bytes{total.value / 4 + random_() % mib};
+    sample.memory_shmem = sample.slab_reclaimable = sample.slab_unreclaimable = Bytes{total.value / 64};
+    sample.swap_total = sample.swap_free = Bytes{};
+    sample.refaults = sample.swapped_in = 0;
+    return message;
+  }
+
   void stop(const std::string& name, Duration grace) {
     const auto at = pods_.find(name);
     if (at != pods_.end()) at->second->runner->stop(grace);
@@ -129,6 +171,11 @@ class Pods {
   const std::shared_ptr<fakes::FakeWorld> world_;
   fakes::FakeHypervisor hypervisor_;
   std::map<std::string, std::unique_ptr<Pod>> pods_;
+  std::mt19937 random_{1};
+  Duration period_{};
+  double load_ = 0;
+  std::size_t turn_ = 0;
+  runtime::Timer samples_;
 };
 
 }  // namespace

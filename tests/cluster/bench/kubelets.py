@@ -50,6 +50,10 @@ class Kubelets:
         """The container, with everything in it."""
         self.say(f"kill {pod}")
 
+    def samples(self, seconds, load):
+        """From now on every guest tells its figures so often, with a load of about so many CPUs."""
+        self.say(f"samples {int(1000 * seconds)} {load}")
+
     def look(self):
         with self.looked:
             self.found = None

@@ -24,7 +24,6 @@ NODES = ("fake1", "fake2")
 POLICY, LABEL = "neonvm.dev/policy", "neonvm.dev/node"
 
 
-
 def machine(name, cpus, annotations=None, **spec):
     """One that has so many CPUs as its annotation says."""
     return {"apiVersion": "vm.neon.tech/v1", "kind": "VirtualMachine",
@@ -39,9 +38,10 @@ def migration(name, of):
 
 
 class PartsTest(ClusterTest):
-    """Two nodes of 8 CPUs, of which a quarter is lent to their agents."""
+    """Two nodes of 8 CPUs, of which a quarter is lent to their agents. Others have `nodes` of their own, of another size."""
 
     options = {"fake_nodes": True, "audit": True}
+    nodes, room = NODES, {}
     # Whole CPUs only, so that what guests count is what was permitted.
     agent_config = '[scaling]\ncompute_unit_cpu = "1"\ncompute_unit_memory = "64Mi"\n'
 
@@ -54,8 +54,8 @@ class PartsTest(ClusterTest):
             cls.cluster.kubectl("apply", "-k", os.path.join(vm.MANIFESTS, base))
         vm.established(cls.cluster)
         cls.cluster.kubectl("apply", "-n", "default", "-k", os.path.join(vm.MANIFESTS, "namespace"))
-        for node in NODES:
-            cls.cluster.add_fake_node(node)
+        for node in cls.nodes:
+            cls.cluster.add_fake_node(node, **cls.room)
         # Its collector of garbage learns of new kinds when it starts, or half a minute later.
         cls.cluster.restart("kube-controller-manager", hard=True)
         folder = tempfile.TemporaryDirectory()
@@ -66,7 +66,7 @@ class PartsTest(ClusterTest):
         door = f"https://{cls.scheduler.address}:10299"
         cls.controller = Daemon(user["controller"], "controller", "--scheduler", door,
                                 config='scheduler = "neonvm-scheduler"\nrunner_image = "x"\nmark_nodes = true\n').start()
-        cls.agents = {node: Daemon(user["agent"], "agent", "--node", node, "--scheduler", door, config=cls.agent_config) for node in NODES}
+        cls.agents = {node: Daemon(user["agent"], "agent", "--node", node, "--scheduler", door, config=cls.agent_config) for node in cls.nodes}
         for daemon in (cls.controller, cls.scheduler, *cls.agents.values()):
             cls.addClassCleanup(daemon.remove)
         for secret, where in (("neonvm-scheduler", own), ("neonvm-scheduler-client", client)):

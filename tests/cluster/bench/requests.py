@@ -26,8 +26,8 @@ def requests_seen(cluster):
     return seen
 
 
-def asked_by(cluster, namespace):
-    """Every request of that namespace's service accounts by now, as "verb resource subresource name", but those about leases."""
+def asked_by(cluster, namespace, account=""):
+    """Every request of that namespace's service accounts by now, or of one of them, as "verb resource subresource name", but those about leases."""
     mark = f"mark-{secrets.token_hex(8)}"
     try:
         cluster.get(f"/api/v1/namespaces/default/pods/{mark}")  # what came before it is in the log before it
@@ -40,5 +40,5 @@ def asked_by(cluster, namespace):
         return lines if any(mark in line for line in lines) else None
     entries = [json.loads(line) for line in until(read, "the audit log has what was asked")]
     return [" ".join((each["verb"], *(each["objectRef"].get(part, "") for part in ("resource", "subresource", "name"))))
-            for each in entries if each["stage"] == "ResponseComplete" and f":{namespace}:" in each["user"]["username"]
+            for each in entries if each["stage"] == "ResponseComplete" and f":{namespace}:{account}" in each["user"]["username"]
             and each.get("objectRef", {}).get("resource", "leases") != "leases"]
