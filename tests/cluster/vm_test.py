@@ -77,9 +77,13 @@ class VmTest(ClusterTest):
             return None
         return found if any(each["type"] == "Ready" and each["status"] == "True" for each in found["status"].get("conditions", ())) else None
 
-    def page(self, path):
-        with urllib.request.urlopen(f"http://{self.pod_of()['status']['podIP']}:8080{path}", timeout=10) as answer:
-            return answer.read().decode()
+    def page(self, path, pod=None):
+        """None: nobody serves it yet; a guest is there, and its pod ready, before its server is."""
+        try:
+            with urllib.request.urlopen(f"http://{(pod or self.pod_of())['status']['podIP']}:8080{path}", timeout=10) as answer:
+                return answer.read().decode()
+        except OSError:
+            return None
 
     def test_namesakes_in_two_namespaces(self):
         """One control plane for all namespaces; what happens to a VM of one does not touch its namesake in another."""
@@ -89,8 +93,7 @@ class VmTest(ClusterTest):
         pods = {}
         for namespace, colour in (("default", "blue"), ("tenants", "green")):
             pod = until(lambda: self.ready_pod(namespace), f"the VM of {namespace} is ready", 180)
-            with urllib.request.urlopen(f"http://{pod['status']['podIP']}:8080/settings/colour", timeout=10) as answer:
-                self.assertEqual(answer.read().decode(), colour)
+            until(lambda: self.page("/settings/colour", pod) == colour, f"the VM of {namespace} serves its own colour", 60)
             pods[namespace] = pod["metadata"]["uid"]
         self.assertNotEqual(*(self.cluster.get(f"/api/v1/namespaces/{each}/secrets/runner-neonvm-web")["data"]["token"] for each in pods))
         self.delete("tenants")
@@ -116,7 +119,7 @@ class VmTest(ClusterTest):
         self.cluster.kubectl("apply", "-f", "-", stdin=WEB)
         until(self.ready, "the VM is ready", 120)
         until(lambda: self.status().get("phase") == "Running", "and runs", 30)
-        self.assertEqual(self.page("/etc/name"), "web\n")
+        until(lambda: self.page("/etc/name") == "web\n", "it serves its name", 60)
         self.assertEqual(self.page("/settings/colour"), "blue")
         self.strangers_are_turned_away()
         self.sizes_follow()
