@@ -1,4 +1,5 @@
 // neonvm serve, controller, agent: the control plane, whole or one part of it.
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -51,6 +52,14 @@ std::set<std::string> with_namespaces(const std::vector<std::string>& names) {
 }
 
 constexpr Duration begin_again = std::chrono::seconds(1);
+
+// Each VM that runs is a connection. What is allowed at first is often 1024, because of programs that use select(2).
+void take_all_descriptors() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 // In a pod everything has its place.
 decide::MachineDefaults pod_defaults(const Config& config) {
@@ -148,6 +157,7 @@ class ControlPlane {
       runtime::log_info(parts_.name, "ends; the VMs run on", {{"signal", std::to_string(signal)}});
       loop_.stop();
     });
+    if (context_.remote_control_plane()) take_all_descriptors();  // elsewhere runners would inherit it
     // An agent of one node has no rival: its pod is that node's.
     if (context_.remote_control_plane() && options_.node.empty()) {
       lead();

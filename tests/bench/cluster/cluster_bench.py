@@ -18,6 +18,7 @@ import argparse
 import json
 import os
 import re
+import resource
 import statistics
 import sys
 import tempfile
@@ -217,13 +218,21 @@ def idle(cluster, plane, options):
     show(f"{options.idle} idle VMs: requests to the server in {options.idle_seconds} s", sum(requests_seen(cluster).values()) - requests, "")
 
 
+def several_kubelets(cluster, nodes):
+    """A runner without a container takes some six descriptors; as many processes as their limit asks for."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    part = max(1, limit // 8 // 900)
+    names = [f"fake{number}" for number in range(1, nodes + 1)]
+    return [Kubelets(cluster, set(names[at:at + part])) for at in range(0, nodes, part)]
+
+
 def running(options):
     nodes = (options.running + 899) // 900
     with Cluster.up(fake_nodes=nodes) as cluster:
         for number in range(1, nodes + 1):
             cluster.add_fake_node(f"fake{number}", cpu="1000", memory="1000Gi")
         installed = prepared(cluster)
-        kubelets = Kubelets(cluster)
+        kubelets = several_kubelets(cluster, nodes)
         plane = vm.Plane(cluster, **installed)
         try:
             ready(cluster, plane)
@@ -243,8 +252,9 @@ def running(options):
                  "   " + ", ".join(f"{name} {number:.0f}" for name, number in sorted(made.items())))
         finally:
             plane.down()
-            kubelets.runners.kill()  # hundreds of machines in memory take their time to end, and nobody wants to know how
-            kubelets.down()
+            for each in kubelets:
+                each.runners.kill()  # hundreds of machines in memory take their time to end, and nobody wants to know how
+                each.down()
 
 
 def scale(options):
