@@ -90,10 +90,11 @@ Duration grace_from(const daemon::RunnerSettings& settings) {
   }
 }
 
+bool is_routed(const MachineSpec& machine) { return !machine.networks.empty() && machine.networks.front().tap == pod::tap; }
+
 // Where the pod routes for its VM: for a guest whose init does not know its address from its kernel's command line.
 Result<std::unique_ptr<daemon::DhcpServer>> open_addresses(runtime::Loop& loop, const MachineSpec& machine) {
-  const bool routed = !machine.networks.empty() && machine.networks.front().tap == pod::tap;
-  if (!routed) return std::unique_ptr<daemon::DhcpServer>();
+  if (!is_routed(machine)) return std::unique_ptr<daemon::DhcpServer>();
   wire::DhcpLease lease;
   const auto mac = wire::parse_mac(machine.networks.front().mac);
   if (!mac) return mac.error().at("machine.networks[0].mac");
@@ -132,6 +133,8 @@ Result<int> hold(Context& context, const RunnerOptions& options) {
     return error;
   };
   if (auto settled = settle_in(place, settings->machine, std::chrono::steady_clock::now() + image_limit); !settled) return cannot(settled.error());
+  // A guest with our init asks nobody for its address, and so hears of the MTU from its card.
+  if (is_routed(settings->machine)) settings->machine.networks.front().mtu = mtu_of_tap();
   auto hypervisor = context.open_hypervisor();
   if (!hypervisor) return cannot(hypervisor.error());
 

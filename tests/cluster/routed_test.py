@@ -77,6 +77,7 @@ class RoutedTest(ClusterTest):
         address = pod["status"]["podIP"]
         self.await_page(f"{address}:8080")
         self.it_sees_who_calls(address)
+        self.assertEqual(self.guest("cat", "/sys/class/net/eth0/mtu"), "1420\n")  # as that of its pod
         self.it_reaches_nothing_of_its_pod(address)
         self.kubectl_forwards(pod["metadata"]["name"])
         self.it_moves(pod)

@@ -47,7 +47,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
     conf_dir = "FOLDER/cni"
 """
 PODS = """{"cniVersion": "0.4.0", "name": "pods", "plugins": [
- {"type": "bridge", "bridge": "cni0", "isDefaultGateway": true, "ipMasq": false, "hairpinMode": true,
+ {"type": "bridge", "bridge": "cni0", "mtu": 1420, "isDefaultGateway": true, "ipMasq": false, "hairpinMode": true,
   "ipam": {"type": "host-local", "dataDir": "FOLDER/addresses", "ranges": [[{"subnet": "PODS"}]]}},
  {"type": "portmap", "capabilities": {"portMappings": true}}]}
 """
