@@ -267,6 +267,10 @@ void RunnerLink::start() {
 
 void RunnerLink::stop() { impl_->stop(); }
 
+void RunnerLink::look() {
+  if (impl_->bare) impl_->wake();
+}
+
 void RunnerLink::request(wire::RunnerBody body, Duration timeout, Done done) {
   Impl& i = *impl_;
   const std::uint64_t id = ++i.last_id;

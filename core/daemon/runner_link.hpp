@@ -69,6 +69,8 @@ class RunnerLink {
 
   void start();
   void stop();
+  // Wakes a link that rests, to see whether the runner is there.
+  void look();
   void request(wire::RunnerBody body, Duration timeout, Done done);
 
   [[nodiscard]] bool is_connected() const;

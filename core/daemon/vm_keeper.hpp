@@ -76,7 +76,8 @@ class VmKeeper {
     std::string endpoint;
     std::unique_ptr<RunnerLink> link;
     bool fresh = false;                // a report came over the connection that is up
-    decide::RunnerFacts seen;          // of its object, when that was there last
+    std::uint64_t version = 0;         // of its object, when that was looked at last
+    decide::RunnerFacts seen;          // of its object, when that was there last; without its word
   };
   // The migration that is this VM's business now.
   struct Moving {

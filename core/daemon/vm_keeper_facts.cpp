@@ -83,12 +83,13 @@ std::vector<RunnerFacts> VmKeeper::runner_facts(const std::string& vm_uid) {
     facts.node_known = facts.node.empty() || tools_.world.find(Kind::node, facts.node) != nullptr;
     const auto before = known_since_.find(facts.name);
     facts.known_since = known[facts.name] = before == known_since_.end() ? tools_.loop.now() : before->second;
-    facts.word = word_of(facts.name);
     if (const auto link = links_.find(facts.name); link != links_.end()) link->second.seen = facts;
+    facts.word = word_of(facts.name);
     all.push_back(std::move(facts));
   }
   for (const auto& [name, link] : links_) {
     if (known.count(name) != 0) continue;
+    link.link->look();
     RunnerFacts facts = link.seen;
     facts.phase = RunnerPhase::running;
     facts.deleting = true;
@@ -117,6 +118,8 @@ void VmKeeper::keep_links(const std::vector<Object>& runners) {
     const bool held = status->phase == RunnerPhase::starting || status->phase == RunnerPhase::running;
     if (held && !status->endpoint.empty()) connect(object.name, status->endpoint);
     const auto link = links_.find(object.name);
+    // Its node may have gone silent: a connection at rest would tell that after minutes.
+    if (link != links_.end() && link->second.link && std::exchange(link->second.version, object.version) != object.version) link->second.link->look();
     if (held || link == links_.end() || !link->second.link) continue;
     link->second.link->stop();
     link->second.fresh = false;

@@ -107,6 +107,14 @@ TEST_CASE("news wake a link that rests") {
   CHECK(near.losses == 0);
 }
 
+TEST_CASE("a link that rests is woken to see whether its runner is there") {
+  Near near;
+  REQUIRE(near.at_rest());
+  near.link->look();
+  REQUIRE(near.until([&] { return near.reports == 2; }));
+  CHECK(near.losses == 0);
+}
+
 TEST_CASE("a runner that ends while its link rests is lost at once") {
   Near near;
   REQUIRE(near.at_rest());
