@@ -241,7 +241,7 @@ def running(options):
             until(lambda: told(cluster, "guestConnected") >= options.running, "every guest answers", 900 + options.running, 2 + options.running / 200)
             pss, _ = weight(plane.process.pid)
             show(f"{options.running} running VMs: memory of the control plane when the last guest answered", pss, "MiB")
-            time.sleep(75)  # what still settles is not idle, and links rest after a minute; nothing tells when they have
+            time.sleep(75 if options.running >= 100 else 10)  # what still settles is not idle, and links rest after a minute; nothing tells when they have
             requests, (_, spent) = requests_seen(cluster), weight(plane.process.pid)
             time.sleep(options.idle_seconds)  # the measurement itself
             pss, after = weight(plane.process.pid)
