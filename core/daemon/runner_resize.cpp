@@ -222,7 +222,7 @@ void Runner::plan_memory(const GuestSample& sample) {
   const std::optional<Bytes> least_before = facts_.memory_least;
   limit(facts_, memory_plan_);
   make_room();
-  const bool stuck = facts_.plugged > facts_.plugged_wish;
+  const bool stuck = facts_.plugged > facts_.plugged_wish || facts_.memory_least;
   const bool tell = memory_plan_ && stuck && (facts_.memory_held.empty() || loop_.now() >= held_told_ + held_again);
   if (!stuck) facts_.memory_held.clear();
   if (tell) {

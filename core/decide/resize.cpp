@@ -125,7 +125,9 @@ class Planner {
   }
 
   std::string held_up(Bytes wish) const {
-    return "the guest has more in use: it stays at " + to_string(total_for(shape_, wish)) + " until it gives some up";
+    std::string why = "the guest has more in use: it stays at " + to_string(total_for(shape_, wish)) + " until it gives some up";
+    if (!facts_.memory_held.empty()) add_why(why, "the guest holds " + facts_.memory_held);
+    return why;
   }
 
   // Why this machine can never have exactly what was asked; empty when it can, to the block.

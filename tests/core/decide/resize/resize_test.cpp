@@ -263,6 +263,10 @@ TEST_CASE("a shrink stops where its guest has no room left, goes on when it has,
   CHECK(there.settled());
   CHECK(there.memory.actual == Bytes{912 * mib});
   CHECK(there.memory.why == "the guest has more in use: it stays at 912Mi until it gives some up");
+  facts.memory_held = "600 MiB locked memory";
+  CHECK(plan_resize(shape, facts, Instant{}).memory.why ==
+        "the guest has more in use: it stays at 912Mi until it gives some up; the guest holds 600 MiB locked memory");
+  facts.memory_held.clear();
   facts.memory_least = Bytes{640 * mib};
   CHECK(orders_of(plan_resize(shape, facts, Instant{})) == "want memory 128Mi");
   facts.memory_least.reset();
