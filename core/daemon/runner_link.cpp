@@ -1,5 +1,7 @@
 #include "core/daemon/runner_link.hpp"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -8,6 +10,13 @@
 #include "core/runtime/log.hpp"
 
 namespace neonvm::daemon {
+
+namespace {
+
+// Links that went to rest leave holes of some 60 KiB each, which malloc keeps; below so many it is not worth the milliseconds.
+constexpr std::size_t enough_to_trim = 64;
+
+}  // namespace
 
 struct RunnerLink::Impl : std::enable_shared_from_this<RunnerLink::Impl> {
   struct Waiting {
@@ -150,7 +159,12 @@ void RunnerLink::Impl::fail_waiting(const Error& error) {
 
 void RunnerLink::Impl::count(bool awake) {
   if (!options.rest || std::exchange(counted, awake) == awake) return;
-  awake ? ++options.rest->awake : --options.rest->awake;
+  LinkRest& all = *options.rest;
+  awake ? ++all.awake : --all.awake;
+  all.most_awake = std::max(all.most_awake, all.awake);
+  if (all.most_awake < enough_to_trim || all.awake > all.most_awake / 4) return;
+  all.most_awake = all.awake;
+  malloc_trim(0);
 }
 
 // Once for each silence, not once for each message.

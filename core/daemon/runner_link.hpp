@@ -31,6 +31,7 @@ struct LinkRest {
   Duration haste = std::chrono::seconds(2);              // while `many` are: a control plane that takes over thousands of VMs
   std::size_t many = 300;
   std::size_t awake = 0;                                 // counted by the links
+  std::size_t most_awake = 0;                            // likewise, since the heap was given back
 };
 
 // How to know a runner and be let in. Blocks; called on a worker before each connection. anew: what opened its door before may be out of date.
