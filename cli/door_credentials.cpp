@@ -15,6 +15,8 @@ namespace neonvm::cli {
 namespace {
 
 constexpr std::size_t shortest_token = 32;
+// Clients in Go keep a silent connection for 90 s; whoever ends it first may meet a request, which then fails.
+constexpr Duration longer_than_callers = std::chrono::seconds(120);
 
 // A token in a file that is written anew when the token is.
 class TokenFile {
@@ -77,6 +79,7 @@ Result<runtime::HttpServerOptions> token_door(const std::string& folder, std::fu
   const auto file = std::make_shared<TokenFile>(folder + "/token");
   if (Status read = file->read(); !read) return read.error();
   runtime::HttpServerOptions options;
+  options.idle_timeout = longer_than_callers;
   options.tls = std::move(*tls);
   options.authorize = [file, other, open = std::move(open)](const runtime::HttpRequest& request) {
     const std::string& token = file->now();
@@ -95,6 +98,7 @@ Result<runtime::HttpServerOptions> certificate_door(const std::string& folder, c
   tls->ca = folder + "/ca.crt";
   tls->client_name = client_name;
   runtime::HttpServerOptions options;
+  options.idle_timeout = longer_than_callers;
   options.tls = std::move(*tls);
   return options;
 }

@@ -35,6 +35,8 @@ Result<Endpoint> WebhookServer::open(const Endpoint& endpoint, WebhookSettings s
   };
   runtime::HttpServerOptions options;
   options.max_body = largest_review;
+  // An API server keeps a silent connection for 90 s (Go's transport). Whoever ends it first may meet a request, which then fails.
+  options.idle_timeout = std::chrono::seconds(120);
   options.tls = runtime::TlsFiles{certificates_.path + "/tls.crt", certificates_.path + "/tls.key", "", ""};
   server_ = std::make_unique<runtime::HttpServer>(loop_, std::move(options));
   serve_webhooks(*server_, std::move(settings));
