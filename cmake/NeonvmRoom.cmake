@@ -14,12 +14,15 @@ find_package(Threads REQUIRED)
 
 find_program(NEONVM_CCACHE ccache)
 if(NEONVM_CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER ${NEONVM_CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${NEONVM_CCACHE})
+  # What one clone has compiled is there for another, wherever it lies: nothing that is hashed names this tree.
+  set(cached ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${NEONVM_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${cached})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${cached})
 endif()
 
 add_library(neonvm_flags INTERFACE)
-target_compile_options(neonvm_flags INTERFACE -Wall -Wextra -Wconversion $<$<BOOL:${NEONVM_WERROR}>:-Werror>)
+target_compile_options(neonvm_flags INTERFACE -Wall -Wextra -Wconversion $<$<BOOL:${NEONVM_WERROR}>:-Werror>
+                       -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=)
 target_include_directories(neonvm_flags INTERFACE ${CMAKE_SOURCE_DIR})
 if(NEONVM_SANITIZE)
   target_compile_options(neonvm_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined

@@ -102,6 +102,7 @@ class Scheduler final : public PermitOffice, public PlacementOffice {
   void settle();
   void look_at_changed_nodes();
   void show_books(const std::string& node, const decide::NodeTotals& totals);
+  [[nodiscard]] std::optional<Resources> wanted_by(const std::string& runner) const;
   void tell_news();
   void news_told(const decide::RoomNote& note, const Status& answer);
 

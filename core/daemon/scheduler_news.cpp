@@ -1,7 +1,10 @@
 // What the scheduler tells on nodes (decide/room_news).
+#include <algorithm>
+
 #include "core/daemon/metric_families.hpp"
 #include "core/daemon/scheduler.hpp"
 #include "core/runtime/log.hpp"
+#include "core/wire/model_json.hpp"
 
 namespace neonvm::daemon {
 
@@ -9,8 +12,24 @@ void Scheduler::refused(const decide::Booking& wanted, const std::vector<std::st
   if (settings_.show_room) news_.refused(wanted.holder, taken(wanted), nodes, loop_.now());
 }
 
+// What it would book now; none: its VM is not there any more, or cannot be read.
+std::optional<Resources> Scheduler::wanted_by(const std::string& runner) const {
+  const SeenRunner* seen = view_.runner(runner);
+  if (seen == nullptr) return std::nullopt;
+  wire::Pod pod;
+  pod.ns = runner.substr(0, runner.find('/'));
+  pod.name = runner.substr(std::min(runner.size(), pod.ns.size() + 1));
+  pod.runner_spec = wire::encode(seen->spec);
+  const auto booking = booking_for(pod);
+  return booking ? std::optional(taken(*booking)) : std::nullopt;
+}
+
 void Scheduler::tell_news() {
   if (!settings_.show_room || !ready_) return;
+  for (const std::string& pod : news_.overdue(loop_.now())) {
+    const decide::Booking* booked = ledger_.find(pod);
+    news_.look(pod, wanted_by(pod), booked == nullptr ? "" : booked->node, loop_.now());
+  }
   for (const decide::RoomNote& note : news_.next(loop_.now())) {
     news_.telling(note, loop_.now());
     loop_.off_loop([&orchestrator = orchestrator_, note] { return orchestrator.show_room(note.node, note.free, note.came, call_deadline()); },

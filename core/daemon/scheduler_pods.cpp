@@ -56,7 +56,7 @@ Status Scheduler::book(const decide::Booking& booking) {
     if (booked.error().code == Code::out_of_capacity) refused(booking, {booking.node});
     return booked;
   }
-  news_.placed(booking.holder);
+  news_.booked(booking.holder, loop_.now());
   const SeenRunner* seen = view_.runner(booking.holder);
   const bool is_there = view_.has_neighbour(booking.holder) || (seen != nullptr && !seen->spec.node.empty());
   if (!is_there) unseen_until_[booking.holder] = loop_.now() + settings_.start_within;

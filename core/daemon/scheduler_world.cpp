@@ -67,7 +67,9 @@ void Scheduler::runner_changed(const Change& change) {
   const std::string uid = view_.runner_changed(change.object, gone);
   // One that waits for a node has not come yet to where a place is kept for it.
   const SeenRunner* seen = view_.runner(change.object.name);
-  if (gone || (seen != nullptr && !seen->spec.node.empty())) unseen_until_.erase(change.object.name);
+  const bool placed = gone || (seen != nullptr && !seen->spec.node.empty());
+  if (placed) unseen_until_.erase(change.object.name);
+  if (settings_.show_room) placed ? news_.placed(change.object.name) : news_.unbound(change.object.name, loop_.now());
   if (gone && ready_) ledger_.released(change.object.name);
   follow(uid);
 }

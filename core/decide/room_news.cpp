@@ -23,6 +23,44 @@ void RoomNews::refused(const std::string& pod, const Resources& size, const std:
   waiting_[pod] = std::move(waits);
 }
 
+void RoomNews::unbound(const std::string& pod, Instant now) { unbound_.try_emplace(pod, Unbound{now + settings_.look_every, settings_.look_every}); }
+
+void RoomNews::booked(const std::string& pod, Instant now) {
+  waiting_.erase(pod);
+  if (const auto state = unbound_.find(pod); state != unbound_.end()) state->second.look_at = now + settings_.look_every;
+}
+
+void RoomNews::placed(const std::string& pod) {
+  waiting_.erase(pod);
+  unbound_.erase(pod);
+}
+
+std::vector<std::string> RoomNews::overdue(Instant now) const {
+  std::vector<std::string> pods;
+  for (const auto& [pod, state] : unbound_)
+    if (state.look_at <= now) pods.push_back(pod);
+  return pods;
+}
+
+void RoomNews::look(const std::string& pod, const std::optional<Resources>& size, const std::string& place, Instant now) {
+  const auto found = unbound_.find(pod);
+  if (found == unbound_.end()) return;
+  Unbound& state = found->second;
+  state.look_at = now + settings_.look_every;
+  if (!size) return;
+  if (const auto waits = waiting_.find(pod); waits != waiting_.end()) waits->second.size = *size;
+  std::vector<Node*> fitting;
+  for (auto& [name, node] : nodes_)
+    if (place.empty() ? fits_in(*size, node.free) : name == place) fitting.push_back(&node);
+  if (fitting.empty()) return;
+  for (std::size_t i = 0; i < std::min(settings_.tries, fitting.size()); ++i) fitting[(state.notes + i) % fitting.size()]->came = true;
+  for (const auto& [name, node] : nodes_)
+    if (node.came) changed_.insert(name);
+  state.notes += settings_.tries;
+  state.look_at = now + state.wait;
+  state.wait = std::min(2 * state.wait, settings_.look_at_most);
+}
+
 // What was free before he asked is no witness: it may have gone and come again in between.
 bool RoomNews::came_for_somebody(const Node& before, const Resources& free, Instant now) const {
   return std::any_of(waiting_.begin(), waiting_.end(), [&](const auto& each) {
@@ -81,6 +119,8 @@ std::vector<RoomNote> RoomNews::next(Instant now) const {
 
 std::optional<Instant> RoomNews::look_again() const {
   std::optional<Instant> first;
+  for (const auto& [pod, state] : unbound_)
+    if (!first || state.look_at < *first) first = state.look_at;
   if (open_ >= settings_.open) return first;        // the next answer
   for (const std::string& name : changed_) {
     const Node& node = nodes_.at(name);

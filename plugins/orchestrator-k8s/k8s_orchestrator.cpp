@@ -157,6 +157,7 @@ Result<Object> K8sOrchestrator::create(const Object& object, Deadline deadline) 
 Result<Object> K8sOrchestrator::update(const Object& object, Deadline deadline) {
   if (Status may = ours_to_write(object.kind); !may) return may.error();
   const std::string what = called("update", object.kind, object.name);
+  if (object.kind == Kind::virtual_machine && object.deleting && !object.finalizer) remove_secrets(object, deadline);
   if (object.version != 0) {
     auto written = write({what, "PATCH", path(object.kind, object.name), update_patch(object, !unheld_->contains(object.version)), json_patch}, object.kind, deadline);
     if (written || written.error().code != Code::invalid_argument) return written;
@@ -273,6 +274,19 @@ Status K8sOrchestrator::make_secrets(const RunnerSpec& runner, const std::string
   if (!*tls) return {};
   const auto certified = certificates_->ensure({ns_, runner.vm, runner.vm_uid}, **tls, deadline);
   return certified ? Status{} : Status(certified.error());
+}
+
+// Kubernetes' collector would do it, as long as it works: after minutes without its server it was seen to leave them. What cannot be
+// removed is its work again, and holds up nobody.
+void K8sOrchestrator::remove_secrets(const Object& vm, Deadline deadline) {
+  std::vector<std::string> names = {runner_secret_name(vm.name)};
+  const Json spec = Json::parse(vm.spec, nullptr, false);
+  if (wants_ssh(spec)) names.push_back(ssh_secret_name(vm.name));
+  if (spec.is_object() && spec.contains("tls")) names.push_back(tls_secret_name(vm.name));
+  for (const std::string& name : names) {
+    const Status removed = remove_secret_of(*client_, ns_, name, vm.uid, deadline);
+    if (!removed && warn_) return warn_(removed.error().message + "; it is left to Kubernetes' garbage collector");
+  }
 }
 
 // Nobody is asked about a VM without spec.tls before the certificate of its runners can be due.

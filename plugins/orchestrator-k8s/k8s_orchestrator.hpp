@@ -75,6 +75,7 @@ class K8sOrchestrator final : public Orchestrator {
   Result<Object> merge_and_put(const Object& object, Deadline deadline);
   Result<Object> write(const ApiRequest& request, Kind kind, Deadline deadline);
   Status make_secrets(const RunnerSpec& runner, const std::string& vm, Deadline deadline);
+  void remove_secrets(const Object& vm, Deadline deadline);
   Result<std::string> vm_text(const std::string& name, const std::string& uid, Deadline deadline);
   Result<LeaseRecord> read_lease(const std::string& name, Deadline deadline);
   Status write_lease(const LeaseRecord& before, const std::string& name, const std::string& holder, Duration ttl, Deadline);

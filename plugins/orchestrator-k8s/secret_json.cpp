@@ -70,4 +70,18 @@ ApiRequest read_request(const std::string& ns, const std::string& name) {
   return request;
 }
 
+Status remove_secret(ApiClient& client, const std::string& ns, const std::string& name, const std::string& secret_uid, Deadline deadline) {
+  const Json options = {{"apiVersion", "v1"}, {"kind", "DeleteOptions"}, {"preconditions", {{"uid", secret_uid}}}};
+  const auto gone = client.call({"delete Secret " + ns + "/" + name, "DELETE", secret_path(ns, name), dump(options)}, deadline);
+  return gone || gone.error().code == Code::not_found ? Status{} : explained(gone.error(), ns);
+}
+
+Status remove_secret_of(ApiClient& client, const std::string& ns, const std::string& name, const std::string& vm_uid, Deadline deadline) {
+  const auto there = client.call(read_request(ns, name), deadline);
+  if (!there) return there.error().code == Code::not_found ? Status{} : explained(there.error(), ns);
+  const Json secret = Json::parse(*there, nullptr, false);
+  if (vm_uid.empty() || controller_of(secret).uid != vm_uid) return {};
+  return remove_secret(client, ns, name, text_at(secret, "/metadata/uid"), deadline);
+}
+
 }  // namespace neonvm::k8s

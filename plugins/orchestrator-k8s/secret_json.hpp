@@ -27,6 +27,10 @@ Controller controller_of(const Json& object);
 // With the next step, where a namespace lacks neonvm's rights to its Secrets.
 Error explained(const Error& error, const std::string& ns);
 ApiRequest read_request(const std::string& ns, const std::string& name);
+// Only this one: another may have come to its name meanwhile. Gone already is well.
+Status remove_secret(ApiClient& client, const std::string& ns, const std::string& name, const std::string& secret_uid, Deadline deadline);
+// If it is that VM's own by Kubernetes' word; any other of that name stays.
+Status remove_secret_of(ApiClient& client, const std::string& ns, const std::string& name, const std::string& vm_uid, Deadline deadline);
 WallTime wall_now();
 
 }  // namespace neonvm::k8s

@@ -16,13 +16,6 @@ Result<std::string> fresh_secret(const std::string& ns, const std::string& vm, c
   return dump(secret);
 }
 
-// Only this one: another may have come to its name meanwhile.
-Status remove(ApiClient& client, const std::string& ns, const std::string& name, const std::string& uid, Deadline deadline) {
-  const Json options = {{"apiVersion", "v1"}, {"kind", "DeleteOptions"}, {"preconditions", {{"uid", uid}}}};
-  const auto gone = client.call({"delete Secret " + ns + "/" + name, "DELETE", secret_path(ns, name), dump(options)}, deadline);
-  return gone || gone.error().code == Code::not_found ? Status{} : explained(gone.error(), ns);
-}
-
 }  // namespace
 
 std::string ssh_secret_name(const std::string& vm) { return "ssh-neonvm-" + vm; }
@@ -54,7 +47,7 @@ Status ensure_ssh_secret(ApiClient& client, const std::string& ns, const std::st
   }
   if (owner.kind != "VirtualMachine")
     return Error{Code::invalid_argument, "Secret " + ns + "/" + name + " belongs to something else; delete it, or set spec.enableSSH to false"};
-  if (Status removed = remove(client, ns, name, text_at(secret, "/metadata/uid"), deadline); !removed) return removed;
+  if (Status removed = remove_secret(client, ns, name, text_at(secret, "/metadata/uid"), deadline); !removed) return removed;
   return make();
 }
 

@@ -41,9 +41,9 @@ bool same_size(const std::string& key, const json& actual, const json& expected)
 
 }  // namespace
 
-std::vector<std::pair<std::string, Script>> scripts_in(const std::string& folder, const char* source) {
+std::vector<std::pair<std::string, Script>> scripts_in(const std::string& folder) {
   std::vector<std::pair<std::string, Script>> all;
-  for (const auto& entry : fs::directory_iterator(fs::path(source).parent_path() / folder))
+  for (const auto& entry : fs::directory_iterator(folder))
     if (entry.path().extension() == ".jsonl") all.emplace_back(entry.path().stem().string(), read(entry.path()));
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   REQUIRE_FALSE(all.empty());

@@ -17,8 +17,8 @@ struct ScriptLine {
 };
 using Script = std::vector<ScriptLine>;
 
-// Every script of a folder beside `source`, a file of the caller's, by name; fails the test where one cannot be read.
-std::vector<std::pair<std::string, Script>> scripts_in(const std::string& folder, const char* source);
+// Every script (*.jsonl) of a folder, by name; fails the test where one cannot be read.
+std::vector<std::pair<std::string, Script>> scripts_in(const std::string& folder);
 // Every member that is expected is there, and is that; sizes count by their value ("1" is 1000m).
 bool has(const nlohmann::json& actual, const nlohmann::json& expected);
 

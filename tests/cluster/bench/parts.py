@@ -94,7 +94,18 @@ class PartsTest(ClusterTest):
             print(daemon.words[5:], daemon.text(), sep="\n", file=sys.stderr)
 
     def tearDown(self):
+        if not self._outcome.success:  # a run like this one may not come again
+            self.show_state()
         self.assertEqual(self.kubelets.crimes(), [])
+
+    def show_state(self):
+        """What there is and what the parts said last, to the error stream."""
+        for path in (MIGRATIONS, VMS, PODS):
+            for each in (self.there(path) or {"items": []})["items"]:
+                meta = {key: each["metadata"].get(key) for key in ("name", "annotations", "deletionTimestamp")}
+                print(json.dumps([meta, each["spec"].get("nodeName"), each.get("status")]), file=sys.stderr)
+        for daemon in (self.controller, self.scheduler, *self.agents.values()):
+            print(daemon.words[5:], *daemon.text().splitlines()[-100:], sep="\n", file=sys.stderr)
 
     @classmethod
     def there(cls, path):

@@ -95,7 +95,7 @@ struct MonitoredGuest {
 }  // namespace
 
 TEST_CASE("upstream's agent at our monitor") {
-  for (const auto& [name, script] : tests::scripts_in("agent", __FILE__)) {
+  for (const auto& [name, script] : tests::scripts_in(SCRIPTS "/agent")) {
     DYNAMIC_SECTION(name) {
       MonitoredGuest guest;
       for (const tests::ScriptLine& line : script) {

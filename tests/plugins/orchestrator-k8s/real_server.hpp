@@ -57,6 +57,7 @@ inline std::string fresh_namespace() {
   if (count == 0) {
     permissive(*client, "VirtualMachine", "virtualmachines", "virtualmachine");
     permissive(*client, "VirtualMachineMigration", "virtualmachinemigrations", "virtualmachinemigration");
+    permissive(*client, "IPPool", "ippools", "ippool");
   }
   const std::string name = "t" + std::to_string(getpid()) + "-" + std::to_string(++count);
   must_call(*client, {"make a namespace", "POST", "/api/v1/namespaces",

@@ -6,6 +6,8 @@
 #include <thread>
 
 #include "core/wire/model_json.hpp"
+#include "plugins/orchestrator-k8s/secret_json.hpp"
+#include "plugins/orchestrator-k8s/ssh_secret.hpp"
 #include "tests/plugins/orchestrator-k8s/real_server.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -145,6 +147,38 @@ TEST_CASE("the finalizer comes and goes with one request each") {
   CHECK_FALSE(freed->finalizer);
   CHECK(asked_by(*client, "PATCH") == patches + 2);
   CHECK(asked_by(*client, "PUT") == puts);
+}
+
+// No collector of garbage runs beside these tests.
+TEST_CASE("a VM's own Secrets go before it does, others of their names stay") {
+  const std::string ns = fresh_namespace();
+  const auto door = open_door(ns);
+  const auto client = *ApiClient::open(server_access());
+  const auto secret = [&](const std::string& name) { return client->call(read_request(ns, name), in_time()); };
+  const auto end = [&](const std::string& name) {
+    Object vm = *door->get(Kind::virtual_machine, name, in_time());
+    vm.finalizer = true;
+    REQUIRE(door->update(vm, in_time()).ok());
+    REQUIRE(door->remove(Kind::virtual_machine, name, in_time()).ok());
+    vm = *door->get(Kind::virtual_machine, name, in_time());
+    REQUIRE(vm.deleting);
+    vm.finalizer = false;
+    REQUIRE(door->update(vm, in_time()).ok());
+    CHECK(door->get(Kind::virtual_machine, name, in_time()).error().code == Code::not_found);
+  };
+  const Object vm = *door->create(vm_object("web", R"({"guest":{"rootDisk":{"image":"i"}}})"), in_time());
+  RunnerSecrets secrets(client, ns);
+  REQUIRE(secrets.ensure(ns, "web", vm.uid, true, in_time()).ok());
+  REQUIRE(ensure_ssh_secret(*client, ns, "web", vm.uid, true, in_time()).ok());
+  end("web");
+  CHECK(secret(runner_secret_name("web")).error().code == Code::not_found);
+  CHECK(secret(ssh_secret_name("web")).error().code == Code::not_found);
+  // One that a user brought, and one of another VM.
+  must_create(*door, "db");
+  Json own = secret_of(ns, runner_secret_name("db"), {{"token", "x"}});
+  must_call(*client, {"bring a Secret", "POST", "/api/v1/namespaces/" + ns + "/secrets", dump(own)});
+  end("db");
+  CHECK(secret(runner_secret_name("db")).ok());
 }
 
 TEST_CASE("a server of another authority is refused, and so is a stranger") {

@@ -86,7 +86,7 @@ struct MixedCluster {
 }  // namespace
 
 TEST_CASE("our agent at upstream's scheduler") {
-  for (const auto& [name, script] : scripts_in("agent", __FILE__)) {
+  for (const auto& [name, script] : scripts_in(SCRIPTS "/agent")) {
     DYNAMIC_SECTION(name) {
       MixedCluster cluster;
       for (const ScriptLine& line : script) {

@@ -110,7 +110,7 @@ struct MixedDesk : Desk {
 }  // namespace
 
 TEST_CASE("upstream's agents at our scheduler") {
-  for (const auto& [name, script] : scripts_in("scheduler", __FILE__)) {
+  for (const auto& [name, script] : scripts_in(SCRIPTS "/scheduler")) {
     DYNAMIC_SECTION(name) {
       MixedDesk desk;
       for (const ScriptLine& line : script) {

@@ -159,6 +159,36 @@ TEST_CASE("a node says what is free there, and at once when a pod that was refus
   CHECK(told("came") == "1");
 }
 
+TEST_CASE("a runner that no scheduler was asked about, or another one, is looked for where it would fit") {
+  Cluster c;
+  c.node("n1", 8, 32);
+  c.vm("web", 2, 8);
+  daemon::SchedulerSettings settings;
+  settings.show_room = true;
+  c.open_door(settings);
+  const auto came = [&c] {
+    const Object node = c.orchestrator.get(Kind::node, "n1", daemon::call_deadline()).value();
+    const auto found = node.annotations.find("came");
+    return found == node.annotations.end() ? std::string() : found->second;
+  };
+  c.clock.advance(std::chrono::seconds(31));
+  const wire::Pod runner = c.runner_pod("web", "web-1");
+  c.until([&] { return c.scheduler->view().runner("default/web-1") != nullptr; });
+  CHECK(came().empty());
+  c.clock.advance(std::chrono::seconds(6));
+  c.until([&] { return came() == "1"; });
+  // Bound by nobody knows whom or not at all: its place is kept, and it is looked for there.
+  c.orchestrator.unavailable_for(1);
+  CHECK_FALSE(c.bind(runner, "n1"));
+  c.clock.advance(std::chrono::seconds(6));
+  c.until([&] { return came() == "2"; });
+  REQUIRE(c.bind(runner, "n1"));
+  c.until([&] { return !c.scheduler->view().runner("default/web-1")->spec.node.empty(); });
+  c.clock.advance(std::chrono::minutes(2));
+  c.until([&] { return c.reserved("n1") == size(2, 8); });
+  CHECK(came() == "2");
+}
+
 TEST_CASE("two pods pass for the same room, one is bound") {
   Cluster c;
   c.node("n1", 4, 16);

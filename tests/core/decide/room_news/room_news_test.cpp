@@ -2,6 +2,8 @@
 
 #include <rapidcheck.h>
 
+#include <set>
+
 #include "tests/support/catch.hpp"
 
 using namespace neonvm;
@@ -123,6 +125,70 @@ TEST_CASE("nobody is woken who is placed, or has not asked for long") {
   t.is("n", u(1));
   t.is("n", u(4));
   CHECK(t.tell() == Notes{{"n", u(4), false}});
+}
+
+TEST_CASE("who has no node although he would fit is looked for, less and less often") {
+  Teller t;
+  t.known("n", u(4));
+  t.news.unbound("pod", t.now);
+  t.news.unbound("pod", t.now + 3s);  // told again
+  CHECK(t.later() == 5s);
+  CHECK(t.news.overdue(t.now + 4s).empty());
+  const auto look = [&t](const std::optional<Resources>& size, const std::string& place = "") {
+    REQUIRE(t.news.overdue(t.now) == std::vector<std::string>{"pod"});
+    t.news.look("pod", size, place, t.now);
+    return t.tell();
+  };
+  t.now += 5s;
+  CHECK(look(u(5)).empty());       // too large
+  CHECK(t.later() == 5s);
+  t.now += 5s;
+  CHECK(look(std::nullopt).empty());
+  t.now += 5s;
+  CHECK(look(u(3)) == Notes{{"n", u(4), true}});
+  CHECK(t.later() == 5s);
+  t.now += 5s;
+  CHECK(look(u(3)).size() == 1);
+  CHECK(t.later() == 10s);
+  t.now += 10s;
+  CHECK(look(u(40), "n") == Notes{{"n", u(4), true}});  // its own place takes what is not free
+  CHECK(t.later() == 20s);
+  SECTION("but not once he has one") {
+    t.news.placed("pod");
+    CHECK_FALSE(t.later());
+  }
+  SECTION("and not soon after a place is kept for him") {
+    t.now += 19s;
+    t.news.booked("pod", t.now);
+    CHECK(t.later() == 5s);
+  }
+}
+
+TEST_CASE("who may not be allowed on every node is looked for on others next time") {
+  Teller t;
+  for (int i = 0; i < 5; ++i) t.known("n" + std::to_string(i), u(4));
+  t.news.unbound("pod", t.now);
+  std::set<std::string> seen;
+  for (int i = 0; i < 2; ++i) {
+    t.now += 5s;
+    t.news.look("pod", u(1), "", t.now);
+    const Notes notes = t.tell();
+    CHECK(notes.size() == 3);
+    for (const RoomNote& note : notes) seen.insert(note.node);
+  }
+  CHECK(seen.size() == 5);
+}
+
+TEST_CASE("who has shrunk since he was refused is woken by what he needs now") {
+  Teller t;
+  t.known("n", u(1));
+  t.news.unbound("pod", t.now);
+  t.news.refused("pod", u(9), {"n"}, t.now);
+  t.now += 5s;
+  t.news.look("pod", u(4), "", t.now);
+  CHECK(t.tell().empty());
+  t.is("n", u(4));
+  CHECK(t.tell() == Notes{{"n", u(4), true}});
 }
 
 TEST_CASE("what failed is told later, and nothing of it is lost") {
