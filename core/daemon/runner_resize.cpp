@@ -37,7 +37,11 @@ void limit(decide::ResizeFacts& facts, const std::optional<MemoryPlan>& plan) {
   facts.memory_most.reset();
   facts.memory_most_why.clear();
   facts.memory_least.reset();
-  if (plan && plan->least > facts.asked.memory) facts.memory_least = plan->least;
+  if (plan && plan->least > facts.asked.memory) {
+    facts.memory_least = plan->least;
+    // Whoever asked for less may be answered before the guest's next sample.
+    if (facts.memory_held.empty()) facts.memory_held = decide::in_words(plan->held);
+  }
   if (!plan || plan->most >= facts.asked.memory) return;
   facts.memory_most = plan->most;
   facts.memory_most_why = plan->most_why;
