@@ -91,11 +91,12 @@ class ChurnTest(PartsTest):
     def come_to_rest(self):
         """Every wish that fits becomes true, every move ends, and the books say what there is."""
         until(self.scheduler.ready, "the scheduler leads")
-        # First, for a move waits for room as long as it takes.
+        # First, for a move waits for room as long as it takes. Books that were rebuilt keep it for up to 85 s, until nothing that was lent before can
+        # be spent any more, and what an agent's earlier life was granted for 60 s more.
         for number, name in enumerate(NAMES):
             self.wish(name, 1 + number % 2)
         until(lambda: all(each.get("status", {}).get("phase") in ("Succeeded", "Failed", "Cancelled") for each in self.cluster.get(MIGRATIONS)["items"]),
-              "every move has come to its end", 150)
+              "every move has come to its end", 300)
         for number, name in enumerate(NAMES):
             found = self.await_cpus(name, 1 + number % 2, 150)
             self.assertEqual(found["status"]["restartCount"], 0, "it was never away")

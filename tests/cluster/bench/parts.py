@@ -103,8 +103,10 @@ class PartsTest(ClusterTest):
         """What there is and what the parts said last, to the error stream."""
         for path in (MIGRATIONS, VMS, PODS):
             for each in (self.there(path) or {"items": []})["items"]:
-                meta = {key: each["metadata"].get(key) for key in ("name", "annotations", "deletionTimestamp")}
+                meta = {key: each["metadata"].get(key) for key in ("name", "deletionTimestamp")}
                 print(json.dumps([meta, each["spec"].get("nodeName"), each.get("status")]), file=sys.stderr)
+        for daemon in (self.scheduler, *self.agents.values()):
+            print(subprocess.run([*daemon.words[:5], "dump"], capture_output=True, text=True, check=False).stdout, file=sys.stderr)
         for daemon in (self.controller, self.scheduler, *self.agents.values()):
             print(daemon.words[5:], *daemon.text().splitlines()[-100:], sep="\n", file=sys.stderr)
 
