@@ -172,19 +172,22 @@ void GuestLink::lose(const std::string& why) {
   auto waiting = std::move(waiting_);
   waiting_.clear();
   for (auto& [id, request] : waiting) request.done(Error{Code::unavailable, "the link to the guest ended: " + why});
+  silence_timer_.cancel();
   if (!connected_) return;
   connected_ = false;
-  silence_timer_.cancel();
   callbacks_.went(why);
 }
 
-// The port tells nothing of a guest that hangs, so its silence must be watched by the clock.
+// The port tells nothing of a guest that hangs, so its silence must be watched by the clock. One that was given up is asked on: it may have
+// nothing to say by itself.
 void GuestLink::watch_silence() {
-  silence_timer_ = loop_.after(ping_after, [this] {
-    if (!connected_) return;
+  const Instant due = loop_.now() + ping_after;
+  silence_timer_ = loop_.at(due, [this, due] {
+    // Who stood still himself has not listened: what the guest said meanwhile lies in the socket.
+    if (loop_.now() >= due + ping_after) heard_ = std::max(heard_, loop_.now() - ping_after);
     const Duration quiet = loop_.now() - heard_;
-    if (quiet >= silence) return lose("silent for " + std::to_string(quiet / std::chrono::seconds(1)) + " s");
-    if (quiet >= ping_after) request(wire::Ping{}, silence, [](const Result<wire::Reply>&) {});
+    if (connected_ && quiet >= silence) lose("silent for " + std::to_string(quiet / std::chrono::seconds(1)) + " s");
+    if (quiet >= ping_after) send(wire::Ping{++last_id_});
     watch_silence();
   });
 }
