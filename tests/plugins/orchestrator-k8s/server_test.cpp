@@ -173,7 +173,7 @@ TEST_CASE("a VM's own Secrets go before it does, others of their names stay") {
   end("web");
   CHECK(secret(runner_secret_name("web")).error().code == Code::not_found);
   CHECK(secret(ssh_secret_name("web")).error().code == Code::not_found);
-  // One that a user brought, and one of another VM.
+  // One that a user brought.
   must_create(*door, "db");
   Json own = secret_of(ns, runner_secret_name("db"), {{"token", "x"}});
   must_call(*client, {"bring a Secret", "POST", "/api/v1/namespaces/" + ns + "/secrets", dump(own)});
