@@ -10,6 +10,22 @@ namespace neonvm::daemon {
 
 using runtime::WorkOutcome;
 
+namespace {
+
+using NamesOf = std::map<std::string, std::set<std::string>>;
+
+std::set<std::string> names_of(const NamesOf& all, const std::string& owner) {
+  const auto found = all.find(owner);
+  return found == all.end() ? std::set<std::string>() : found->second;
+}
+
+void note(NamesOf& all, const std::string& owner, const std::string& name, bool gone) {
+  if (!gone) all[owner].insert(name);
+  else if (const auto known = all.find(owner); known != all.end() && known->second.erase(name) != 0 && known->second.empty()) all.erase(known);
+}
+
+}  // namespace
+
 Controller::Controller(runtime::Loop& loop, Orchestrator& orchestrator, World& world, PlacementOffice& places,
                        PermitOffice& permits, runtime::MetricsRegistry& metrics, AddressOffice* addresses, ControllerSettings settings)
     : loop_(loop),
@@ -27,10 +43,8 @@ Controller::Controller(runtime::Loop& loop, Orchestrator& orchestrator, World& w
              settings,
              std::make_shared<LinkRest>(settings.rest),
              [this](const std::string& vm) { look_at(vm); },
-             [this](const std::string& uid) {
-               const auto found = runners_of_.find(uid);
-               return found == runners_of_.end() ? std::set<std::string>() : found->second;
-             }} {}
+             [this](const std::string& uid) { return names_of(runners_of_, uid); },
+             [this](const std::string& vm) { return names_of(migrations_of_, vm); }} {}
 
 Controller::~Controller() {
   places_.on_room(nullptr);
@@ -90,18 +104,17 @@ void Controller::vm_changed(const Change& change) {
 
 void Controller::migration_changed(const Change& change) {
   record_.migration_seen(change.object, change.kind == ChangeKind::deleted);
-  if (const auto spec = wire::decode_migration_spec(change.object.spec)) look_at(spec->vm);
+  const auto spec = wire::decode_migration_spec(change.object.spec);
+  if (!spec) return;
+  note(migrations_of_, spec->vm, change.object.name, change.kind == ChangeKind::deleted);
+  look_at(spec->vm);
 }
 
 void Controller::runner_changed(const Change& change) {
   const Object& object = change.object;
-  if (change.kind == ChangeKind::deleted) {
-    const auto known = runners_of_.find(object.owner_uid);
-    if (known != runners_of_.end() && known->second.erase(object.name) != 0 && known->second.empty()) runners_of_.erase(known);
-  } else {
-    record_.runner_seen(object);
-    runners_of_[object.owner_uid].insert(object.name);
-  }
+  const bool gone = change.kind == ChangeKind::deleted;
+  if (!gone) record_.runner_seen(object);
+  note(runners_of_, object.owner_uid, object.name, gone);
   if (const auto spec = wire::decode_runner_spec(object.spec)) look_at(spec->vm);
 }
 

@@ -58,6 +58,7 @@ class Controller {
   LifeRecord record_;
   ControllerTools tools_;
   std::map<std::string, std::set<std::string>> runners_of_;    // VM uid -> names
+  std::map<std::string, std::set<std::string>> migrations_of_; // VM name -> names
   std::map<std::string, std::unique_ptr<VmKeeper>> keepers_;   // by VM name
   std::map<std::string, Phase> phases_;                        // likewise
   std::map<Phase, int> vms_in_;

@@ -88,15 +88,10 @@ Result<std::vector<wire::HostScore>> ExtenderDoor::prioritize(const wire::Extend
 Result<decide::Booking> ExtenderDoor::booking_of(const wire::ExtenderBinding& binding) const {
   const auto seen = remembered_.find(binding.uid);
   if (seen != remembered_.end()) return scheduler_.booking_for(seen->second.pod);
-  wire::Pod pod;
-  pod.ns = binding.ns;
-  pod.name = binding.name;
-  pod.uid = binding.uid;
   const SeenRunner* runner = scheduler_.view().runner(binding.ns + "/" + binding.name);
   if (runner == nullptr)
     return Error{Code::not_found, "pod " + binding.ns + "/" + binding.name + " was not seen by /filter since this scheduler began; filter it again"};
-  pod.runner_spec = wire::encode(runner->spec);
-  return scheduler_.booking_for(pod);
+  return scheduler_.booking_for(*runner);
 }
 
 void ExtenderDoor::answer_later(Bound done, Status answer) {

@@ -144,7 +144,7 @@ void Scheduler::reserve_target(const PlacementAsk& ask, Placed done) { answer_la
 void Scheduler::release(const std::string& runner) {
   unseen_until_.erase(runner);
   const SeenRunner* seen = view_.runner(runner);
-  if (view_.has_neighbour(runner) || (seen != nullptr && !seen->spec.node.empty() && view_.holds(*seen))) return;
+  if (view_.has_neighbour(runner) || (seen != nullptr && !seen->node.empty() && view_.holds(*seen))) return;
   ledger_.released(runner);
   something_changed();
 }

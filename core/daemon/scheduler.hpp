@@ -66,6 +66,7 @@ class Scheduler final : public PermitOffice, public PlacementOffice {
 
   // For a kube-scheduler's pods (extender_door.hpp). What the pod would book, without a node.
   [[nodiscard]] Result<decide::Booking> booking_for(const wire::Pod& pod) const;
+  [[nodiscard]] Result<decide::Booking> booking_for(const SeenRunner& runner) const;
   // Whether a pod, "NAMESPACE/NAME", is nobody's who is counted. VMs always are.
   [[nodiscard]] bool ignores(const decide::Booking& booking) const;
   // Books it, for as long as a place is kept; one that is ignored passes. Idempotent; out_of_capacity, already_exists: elsewhere; unavailable:
@@ -106,6 +107,7 @@ class Scheduler final : public PermitOffice, public PlacementOffice {
   void tell_news();
   void news_told(const decide::RoomNote& note, const Status& answer);
 
+  [[nodiscard]] decide::Booking booking_for(const std::string& holder, const RunnerNeeds& runner) const;
   Result<decide::Booking> wanted_booking(const PlacementAsk& ask, bool target) const;
   void answer_later(Placed done, Result<std::string> answer);
 

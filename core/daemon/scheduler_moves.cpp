@@ -16,7 +16,7 @@ bool can_leave(Phase phase) { return phase == Phase::running || phase == Phase::
 Object migration_object(const decide::Move& move, const SeenVm& vm) {
   Object object;
   object.kind = Kind::migration;
-  object.name = name_beside(vm.status.runner, "schedplugin-", "");
+  object.name = name_beside(vm.runner, "schedplugin-", "");
   while (object.name.back() == '-') object.name.pop_back();
   object.labels[made_by_scheduler] = "true";
   object.owner_uid = vm.uid;
@@ -33,9 +33,9 @@ Object migration_object(const decide::Move& move, const SeenVm& vm) {
 std::optional<Instant> Scheduler::last_moved(const SeenVm& vm) const {
   std::optional<Instant> last;
   if (const auto it = moved_at_.find(vm.name); it != moved_at_.end()) last = it->second;
-  for (const auto& [name, migration] : view_.migrations()) {
-    if (migration.spec.vm != vm.name || !migration.over()) continue;
-    const Duration ago = std::max<Duration>(loop_.wall() - migration.status.ended, Duration::zero());
+  for (const SeenMigration* migration : view_.migrations_of(vm.name)) {
+    if (!migration->over()) continue;
+    const Duration ago = std::max<Duration>(loop_.wall() - migration->status.ended, Duration::zero());
     const Instant at = loop_.now() - std::min<Duration>(ago, settings_.moves.rest);
     if (!last || at > *last) last = at;
   }
@@ -45,11 +45,11 @@ std::optional<Instant> Scheduler::last_moved(const SeenVm& vm) const {
 std::vector<decide::Mover> Scheduler::movers() const {
   std::vector<decide::Mover> movers;
   for (const auto& [uid, vm] : view_.vms()) {
-    const decide::Booking* booking = ledger_.find(vm.status.runner);
-    if (booking == nullptr || booking->vm != uid || !can_leave(vm.status.phase)) continue;
-    const bool free_to_go = vm.spec.scaling.may_migrate && !vm.deleting && !vm.spec.stopped &&
+    const decide::Booking* booking = ledger_.find(vm.runner);
+    if (booking == nullptr || booking->vm != uid || !can_leave(vm.phase)) continue;
+    const bool free_to_go = vm.may_migrate && !vm.deleting && !vm.stopped &&
                             view_.moving(vm.name) == nullptr && ordering_.count(vm.name) == 0;
-    movers.push_back({vm.name, booking->node, taken(*booking), free_to_go, vm.spec.node_selector, last_moved(vm)});
+    movers.push_back({vm.name, booking->node, taken(*booking), free_to_go, vm.node_selector, last_moved(vm)});
   }
   return movers;
 }

@@ -4,7 +4,6 @@
 #include "core/daemon/metric_families.hpp"
 #include "core/daemon/scheduler.hpp"
 #include "core/runtime/log.hpp"
-#include "core/wire/model_json.hpp"
 
 namespace neonvm::daemon {
 
@@ -16,11 +15,7 @@ void Scheduler::refused(const decide::Booking& wanted, const std::vector<std::st
 std::optional<Resources> Scheduler::wanted_by(const std::string& runner) const {
   const SeenRunner* seen = view_.runner(runner);
   if (seen == nullptr) return std::nullopt;
-  wire::Pod pod;
-  pod.ns = runner.substr(0, runner.find('/'));
-  pod.name = runner.substr(std::min(runner.size(), pod.ns.size() + 1));
-  pod.runner_spec = wire::encode(seen->spec);
-  const auto booking = booking_for(pod);
+  const auto booking = booking_for(*seen);
   return booking ? std::optional(taken(*booking)) : std::nullopt;
 }
 

@@ -9,33 +9,39 @@ namespace {
 
 std::string qualified_name(const wire::Pod& pod) { return pod.ns + "/" + pod.name; }
 
-// The size that a machine starts with: of a VM that is not known here yet.
-Resources first_size(const MachineSpec& machine) {
-  return {MilliCpu{machine.online_cpus * 1000}, machine.base_memory + machine.plugged_at_start};
-}
-
 }  // namespace
 
 Result<decide::Booking> Scheduler::booking_for(const wire::Pod& pod) const {
-  decide::Booking booking;
-  booking.holder = qualified_name(pod);
   if (pod.runner_spec.empty()) {
+    decide::Booking booking;
+    booking.holder = qualified_name(pod);
     booking.vm = no_vm + pod.uid;
     booking.granted = pod.requests;
     return booking;
   }
   const auto spec = wire::decode_runner_spec(pod.runner_spec);
   if (!spec) return spec.error().at(std::string("annotation ") + pod::runner_spec_annotation);
-  const auto machine = wire::decode_machine_spec(spec->machine);
-  if (!machine) return machine.error().at(std::string("annotation ") + pod::runner_spec_annotation + ": machine");
-  booking.vm = spec->vm_uid;
-  const SeenVm* vm = view_.vm(spec->vm_uid);
-  booking.granted = vm != nullptr ? vm->spec.use() : first_size(*machine);
+  const auto needs = SchedulerView::needs_of(*spec);
+  if (!needs) return needs.error().at(std::string("annotation ") + pod::runner_spec_annotation);
+  return booking_for(qualified_name(pod), *needs);
+}
+
+Result<decide::Booking> Scheduler::booking_for(const SeenRunner& runner) const {
+  if (!runner.readable) return Error{Code::invalid_argument, "pod " + runner.name + ": its machine cannot be read; our log says why"};
+  return booking_for(runner.name, runner.needs);
+}
+
+decide::Booking Scheduler::booking_for(const std::string& holder, const RunnerNeeds& runner) const {
+  decide::Booking booking;
+  booking.holder = holder;
+  booking.vm = runner.vm_uid;
+  const SeenVm* vm = view_.vm(runner.vm_uid);
+  booking.granted = vm != nullptr ? vm->use : runner.first;
   if (vm != nullptr) booking.overcommit = vm->overcommit;
-  if (settings_.vmm_counts) booking.overhead.memory = pod::vmm_memory(machine->base_memory + machine->pluggable_memory);
-  if (spec->role != RunnerRole::target) return booking;
+  booking.overhead = view_.overhead(runner);
+  if (runner.role != RunnerRole::target) return booking;
   // A target needs what its source holds.
-  for (const decide::Booking& source : ledger_.of_vm(spec->vm_uid))
+  for (const decide::Booking& source : ledger_.of_vm(runner.vm_uid))
     if (source.holder != booking.holder) booking.granted = field_max(booking.granted, reserved(source));
   return booking;
 }
@@ -58,7 +64,7 @@ Status Scheduler::book(const decide::Booking& booking) {
   }
   news_.booked(booking.holder, loop_.now());
   const SeenRunner* seen = view_.runner(booking.holder);
-  const bool is_there = view_.has_neighbour(booking.holder) || (seen != nullptr && !seen->spec.node.empty());
+  const bool is_there = view_.has_neighbour(booking.holder) || (seen != nullptr && !seen->node.empty());
   if (!is_there) unseen_until_[booking.holder] = loop_.now() + settings_.start_within;
   something_changed();
   return {};

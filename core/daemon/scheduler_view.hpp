@@ -1,7 +1,7 @@
 // SchedulerView: the stored objects as the scheduler reads them: decoded once, and turned into bookings.
 //
-// Used by Scheduler only. Loop thread. Reads VirtualMachines, their migrations and runners; holds nothing that is not in
-// them, so that it is rebuilt from the world after a crash. Failure: an object that cannot be read is logged and counts
+// Used by Scheduler only. Loop thread. Reads VirtualMachines, their migrations and runners; holds of them what bookings are made of,
+// because there may be ten thousands, and nothing else, so that it is rebuilt from the world after a crash. Failure: an object that cannot be read is logged and counts
 // on the safe side: a runner without a readable VM holds the most that its machine can have.
 #pragma once
 
@@ -20,18 +20,28 @@ namespace neonvm::daemon {
 
 struct SeenVm {
   std::string name, uid;
-  VmSpec spec;
-  VmStatus status;
-  bool deleting = false;
+  std::string runner;            // that holds it, by its status
+  Resources use, actual;         // wished, and had by its status
   Overcommit overcommit;
+  std::map<std::string, std::string> node_selector;
+  Phase phase = Phase::none;
+  bool scales = false;           // an agent decides over its size
+  bool may_migrate = false, stopped = false, deleting = false;
+};
+// What a runner will hold.
+struct RunnerNeeds {
+  std::string vm_uid;
+  std::string run_dir;           // the life of one QEMU: successors of a runner share it
+  RunnerRole role = RunnerRole::source;
+  Resources first, most;         // that its machine starts with, and can ever have
 };
 struct SeenRunner {
   std::string name;
-  std::string run_dir;           // the life of one QEMU: successors of a runner share it
+  std::string node;              // empty while its pod waits for one; then it holds nothing
+  RunnerNeeds needs;
   WallTime created{};
-  RunnerSpec spec;               // node: empty while its pod waits for one; then it holds nothing
-  RunnerStatus status;
-  Resources overhead;            // of its own processes
+  bool readable = true;          // its machine is; otherwise its sizes and its run_dir are not known
+  bool attach_only = false, ended = false, vm_ended = false;
 };
 struct SeenMigration {
   std::string name;
@@ -50,6 +60,10 @@ class SchedulerView {
   std::string vm_changed(const Object& object, bool gone);
   std::string runner_changed(const Object& object, bool gone);
   std::string migration_changed(const Object& object, bool gone);
+  // Of its machine; an error names what cannot be read.
+  static Result<RunnerNeeds> needs_of(const RunnerSpec& runner);
+  // What its own processes take beside the VM.
+  [[nodiscard]] Resources overhead(const RunnerNeeds& runner) const;
   // Answers what it has reserved; none: it is gone, or cannot be read.
   std::optional<decide::Booking> neighbour_changed(const Object& object, bool gone);
 
@@ -66,6 +80,7 @@ class SchedulerView {
   [[nodiscard]] const SeenMigration* moving(const std::string& vm_name) const;
   [[nodiscard]] const std::map<std::string, SeenVm>& vms() const { return vms_; }
   [[nodiscard]] const std::map<std::string, SeenMigration>& migrations() const { return migrations_; }
+  [[nodiscard]] std::vector<const SeenMigration*> migrations_of(const std::string& vm_name) const;
 
  private:
   [[nodiscard]] decide::Booking booking_of(const SeenRunner& runner) const;
@@ -77,6 +92,7 @@ class SchedulerView {
   std::map<std::string, SeenRunner> runners_;
   std::map<std::string, std::set<std::string>> runners_of_;  // VM uid -> runner names
   std::map<std::string, SeenMigration> migrations_;
+  std::map<std::string, std::set<std::string>> migrations_of_;  // VM name -> theirs
   std::map<std::string, decide::Booking> neighbours_;
 };
 

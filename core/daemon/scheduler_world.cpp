@@ -33,9 +33,9 @@ void Scheduler::rebuild_when_synced() {
   ledger_.rebuilt(view_.all_bookings(), confirm_by);
   // What people wrote may have been permitted before the books were lost: kept for them as far as there is room.
   for (const auto& [uid, vm] : view_.vms())
-    if (!vm.spec.scaling.enabled)
+    if (!vm.scales)
       for (const decide::Booking& b : ledger_.of_vm(uid))
-        ledger_.may_have_been_permitted(b.holder, vm.spec.use());
+        ledger_.may_have_been_permitted(b.holder, vm.use);
   runtime::log_info("scheduler", "books rebuilt", {{"runners", std::to_string(ledger_.bookings().size())},
                                                    {"nodes", std::to_string(ledger_.nodes().size())}});
   something_changed();
@@ -67,7 +67,7 @@ void Scheduler::runner_changed(const Change& change) {
   const std::string uid = view_.runner_changed(change.object, gone);
   // One that waits for a node has not come yet to where a place is kept for it.
   const SeenRunner* seen = view_.runner(change.object.name);
-  const bool placed = gone || (seen != nullptr && !seen->spec.node.empty());
+  const bool placed = gone || (seen != nullptr && !seen->node.empty());
   if (placed) unseen_until_.erase(change.object.name);
   if (settings_.show_room) placed ? news_.placed(change.object.name) : news_.unbound(change.object.name, loop_.now());
   if (gone && ready_) ledger_.released(change.object.name);
@@ -98,7 +98,7 @@ void Scheduler::migration_changed(const Change& change) {
 void Scheduler::adopt_successors(const std::vector<decide::Booking>& facts, const std::string& vm_uid) {
   for (const decide::Booking& fact : facts) {
     const SeenRunner* seen = view_.runner(fact.holder);
-    if (ledger_.find(fact.holder) != nullptr || seen == nullptr || !seen->spec.attach_only) continue;
+    if (ledger_.find(fact.holder) != nullptr || seen == nullptr || !seen->attach_only) continue;
     for (const decide::Booking& old : ledger_.of_vm(vm_uid)) {
       const SeenRunner* predecessor = view_.runner(old.holder);
       const bool gone = predecessor == nullptr || !view_.holds(*predecessor);

@@ -52,12 +52,14 @@ struct ControllerTools {
   std::shared_ptr<LinkRest> rest;                      // of the links to runners
   std::function<void(const std::string& vm)> look_at;  // asks for another pass
   std::function<std::set<std::string>(const std::string& vm_uid)> runners_of;  // names of those in the world
+  std::function<std::set<std::string>(const std::string& vm)> migrations_of;   // likewise, by the VM's name
 };
 
 class VmKeeper {
  public:
   using Done = std::function<void(runtime::WorkOutcome)>;
 
+  // tools outlive it.
   VmKeeper(const ControllerTools& tools, std::string name);
   ~VmKeeper();
 
@@ -77,7 +79,11 @@ class VmKeeper {
     std::unique_ptr<RunnerLink> link;
     bool fresh = false;                // a report came over the connection that is up
     std::uint64_t version = 0;         // of its object, when that was looked at last
-    decide::RunnerFacts seen;          // of its object, when that was there last; without its word
+    // Of its object, when that was there last.
+    bool was_there = false;
+    std::string node, run_dir;
+    RunnerRole role = RunnerRole::source;
+    Instant known_since{};
   };
   // The migration that is this VM's business now.
   struct Moving {
@@ -98,6 +104,8 @@ class VmKeeper {
   [[nodiscard]] std::vector<Object> runner_objects(const std::string& vm_uid) const;
   [[nodiscard]] std::vector<decide::RunnerFacts> runner_facts(const std::string& vm_uid);
   [[nodiscard]] std::optional<decide::RunnerWord> word_of(const std::string& runner) const;
+  [[nodiscard]] bool is_known(const std::string& node) const;
+  static void note_object(Link& link, const decide::RunnerFacts& facts);
   void keep_links(const std::vector<Object>& runners);
   [[nodiscard]] bool outlives_its_object(const Link& link) const;
   void connect(const std::string& runner, const std::string& endpoint);
@@ -163,7 +171,7 @@ class VmKeeper {
   bool guest_was_asked(const PassPtr& pass, const decide::RunnerWord& word, const Resources& size);
   void tell_guest(const PassPtr& pass, const decide::RunnerWord& word, const Resources& size);
 
-  ControllerTools tools_;
+  const ControllerTools& tools_;
   const std::string name_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 

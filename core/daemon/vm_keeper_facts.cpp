@@ -71,6 +71,17 @@ std::optional<RunnerWord> VmKeeper::word_of(const std::string& runner) const {
   return word;
 }
 
+// Of a pod that still waits for one there is nothing to say.
+bool VmKeeper::is_known(const std::string& node) const { return node.empty() || tools_.world.find(Kind::node, node) != nullptr; }
+
+void VmKeeper::note_object(Link& link, const RunnerFacts& facts) {
+  link.was_there = true;
+  link.node = facts.node;
+  link.run_dir = facts.run_dir;
+  link.role = facts.role;
+  link.known_since = facts.known_since;
+}
+
 std::vector<RunnerFacts> VmKeeper::runner_facts(const std::string& vm_uid) {
   const auto objects = runner_objects(vm_uid);
   keep_links(objects);
@@ -79,18 +90,24 @@ std::vector<RunnerFacts> VmKeeper::runner_facts(const std::string& vm_uid) {
   for (const Object& object : objects) {
     RunnerFacts facts = facts_of(object);
     if (facts.name == next_name_) next_name_.clear();
-    // Its pod may still wait for one.
-    facts.node_known = facts.node.empty() || tools_.world.find(Kind::node, facts.node) != nullptr;
+    facts.node_known = is_known(facts.node);
     const auto before = known_since_.find(facts.name);
     facts.known_since = known[facts.name] = before == known_since_.end() ? tools_.loop.now() : before->second;
-    if (const auto link = links_.find(facts.name); link != links_.end()) link->second.seen = facts;
+    if (const auto link = links_.find(facts.name); link != links_.end()) note_object(link->second, facts);
     facts.word = word_of(facts.name);
     all.push_back(std::move(facts));
   }
   for (const auto& [name, link] : links_) {
     if (known.count(name) != 0) continue;
     link.link->look();
-    RunnerFacts facts = link.seen;
+    RunnerFacts facts;
+    facts.name = name;
+    facts.node = link.node;
+    facts.node_known = is_known(link.node);
+    facts.run_dir = link.run_dir;
+    facts.role = link.role;
+    facts.endpoint = link.endpoint;
+    facts.known_since = link.known_since;
     facts.phase = RunnerPhase::running;
     facts.deleting = true;
     facts.word = word_of(name);
@@ -104,7 +121,7 @@ std::vector<RunnerFacts> VmKeeper::runner_facts(const std::string& vm_uid) {
 // Its object was taken away by force, as pods are whose Node object was deleted, and it says itself that it runs the VM. Until its end is
 // seen, or nothing is heard of it any more, the VM is there, and must not be started beside it.
 bool VmKeeper::outlives_its_object(const Link& link) const {
-  const wire::RunnerReport* word = link.link && link.fresh && !link.seen.name.empty() && link.link->last_report() ? &*link.link->last_report() : nullptr;
+  const wire::RunnerReport* word = link.link && link.fresh && link.was_there && link.link->last_report() ? &*link.link->last_report() : nullptr;
   return word != nullptr && word->phase == MachinePhase::running;
 }
 
@@ -181,7 +198,10 @@ void VmKeeper::say_unreadable(const Error& error) {
 // One that has begun comes first, then one that waits to be let go, then the one that was asked for first.
 void VmKeeper::pick_migration(Pass& pass) {
   int best = 0;
-  for (const auto& [name, object] : tools_.world.all(Kind::migration)) {
+  for (const std::string& name : tools_.migrations_of(name_)) {
+    const Object* found = tools_.world.find(Kind::migration, name);
+    if (found == nullptr) continue;
+    const Object& object = *found;
     auto spec = wire::decode_migration_spec(object.spec);
     auto status = wire::decode_migration_status(object.status);
     if (!spec || !status || spec->vm != name_) continue;

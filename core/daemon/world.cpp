@@ -95,7 +95,8 @@ struct World::Impl : std::enable_shared_from_this<World::Impl> {
     if (same_life && change.object.version < it->second.version) return;
     const bool news = !same_life || change.object.version != it->second.version;
     if (it != known.objects.end() && !same_life) drop(known, it->second.name, it->second);
-    known.objects[change.object.name] = change.object;
+    // A fresh copy: texts that are assigned to keep twice the room that they had.
+    known.objects[change.object.name] = Object(change.object);
     if (news) tell(known, {same_life ? ChangeKind::changed : ChangeKind::added, change.object});
   }
 

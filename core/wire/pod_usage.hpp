@@ -16,7 +16,15 @@ constexpr const char* usage_annotation = "vm.neon.tech/usage";
 constexpr const char* vm_resources_annotation = "vm.neon.tech/resources";
 constexpr const char* overcommit_annotation = "vm.neon.tech/overcommit";
 
-// The annotations by their names; without spec.overcommit, or where that is no object, there is none for it. spec_text: of the same VM.
-std::map<std::string, std::string> encode_pod_usage(const VmSpec& spec, std::string_view spec_text);
+// What of a VM they tell.
+struct PodUsage {
+  CpuRange cpu;
+  MemoryRange memory;
+  std::string overcommit;            // JSON, as people wrote it; empty: none, or it is no object
+};
+// spec_text: of the same VM.
+PodUsage pod_usage(const VmSpec& spec, std::string_view spec_text);
+// The annotations by their names.
+std::map<std::string, std::string> encode(const PodUsage& usage);
 
 }  // namespace neonvm::wire

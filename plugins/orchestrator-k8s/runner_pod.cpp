@@ -254,7 +254,7 @@ Json metadata_of(const Object& runner, const RunnerSpec& spec, const Json& vm, c
   annotations[port_annotation] = std::to_string(settings.port);
   for (const char* name : {wire::usage_annotation, wire::vm_resources_annotation, wire::overcommit_annotation}) annotations.erase(name);
   if (const auto read = decode(Kind::virtual_machine, dump(vm))) {
-    if (const auto size = wire::decode_vm_spec(*read)) annotations.update(Json(wire::encode_pod_usage(*size, read->spec)));
+    if (const auto size = wire::decode_vm_spec(*read)) annotations.update(Json(wire::encode(wire::pod_usage(*size, read->spec))));
   }
   Json metadata = {{"name", runner.name}, {"namespace", ns}, {"labels", labels}, {"annotations", annotations}};
   const std::string owner = runner.owner_uid.empty() ? spec.vm_uid : runner.owner_uid;

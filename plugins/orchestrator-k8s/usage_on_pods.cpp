@@ -1,7 +1,6 @@
 #include "plugins/orchestrator-k8s/usage_on_pods.hpp"
 
 #include "core/wire/model_json.hpp"
-#include "core/wire/pod_usage.hpp"
 #include "plugins/orchestrator-k8s/json_text.hpp"
 #include "plugins/orchestrator-k8s/resources.hpp"
 
@@ -12,6 +11,12 @@ constexpr const char* size_annotations[] = {wire::usage_annotation, wire::vm_res
 
 }  // namespace
 
+std::size_t UsageOnPods::digest(const Texts& texts) {
+  std::string all;
+  for (const auto& [name, text] : texts) all.append(name).append(1, '\0').append(text).append(1, '\0');
+  return std::hash<std::string>()(all);
+}
+
 void UsageOnPods::saw(const Object& object, bool gone, const Warn& warn) {
   const bool is_vm = object.kind == Kind::virtual_machine;
   const std::string& uid = is_vm ? object.uid : object.owner_uid;
@@ -20,31 +25,34 @@ void UsageOnPods::saw(const Object& object, bool gone, const Warn& warn) {
   Vm& vm = vms_[uid];
   if (is_vm) {
     const auto spec = gone ? Result<VmSpec>(Error{}) : wire::decode_vm_spec(object);
-    vm.wanted = spec ? wire::encode_pod_usage(*spec, object.spec) : Texts{};
-    for (const auto& [pod_uid, pod] : vm.pods) settle(vm.wanted, pod_uid, pod, warn);
-  } else if (gone || object.deleting) {
-    vm.pods.erase(object.uid);
-    behind_->drop(object.uid);
+    vm.wanted = spec ? std::optional(wire::pod_usage(*spec, object.spec)) : std::nullopt;
+    for (const Pod& pod : vm.pods) settle(vm, pod, warn);
   } else {
-    Pod& pod = vm.pods[object.uid];
-    pod = {object.ns, object.name, {}};
-    for (const char* name : size_annotations)
-      if (const auto has = object.annotations.find(name); has != object.annotations.end()) pod.has.insert(*has);
-    settle(vm.wanted, object.uid, pod, warn);
+    std::erase_if(vm.pods, [&object](const Pod& pod) { return pod.uid == object.uid; });
+    if (gone || object.deleting) {
+      behind_->drop(object.uid);
+    } else {
+      Texts has;
+      for (const char* name : size_annotations)
+        if (const auto text = object.annotations.find(name); text != object.annotations.end()) has.insert(*text);
+      vm.pods.push_back({object.uid, object.ns, object.name, digest(has)});
+      settle(vm, vm.pods.back(), warn);
+    }
   }
-  if (vm.wanted.empty() && vm.pods.empty()) vms_.erase(uid);
+  if (!vm.wanted && vm.pods.empty()) vms_.erase(uid);
 }
 
-void UsageOnPods::settle(const Texts& wanted, const std::string& uid, const Pod& pod, const Warn& warn) {
-  if (wanted.empty() || wanted == pod.has) return behind_->drop(uid);
+void UsageOnPods::settle(const Vm& vm, const Pod& pod, const Warn& warn) {
+  const Texts wanted = vm.wanted ? wire::encode(*vm.wanted) : Texts{};
+  if (wanted.empty() || digest(wanted) == pod.has) return behind_->drop(pod.uid);
   Json annotations = Json::object();
   for (const char* name : size_annotations) {
     const auto text = wanted.find(name);
     annotations[name] = text == wanted.end() ? Json() : Json(text->second);
   }
-  behind_->put(uid,
+  behind_->put(pod.uid,
                {"tell the size of the VM of Pod " + pod.name.substr(0, 80), "PATCH", object_path(Kind::runner, pod.ns, pod.name),
-                dump({{"metadata", {{"uid", uid}, {"annotations", annotations}}}}), "application/merge-patch+json"},
+                dump({{"metadata", {{"uid", pod.uid}, {"annotations", annotations}}}}), "application/merge-patch+json"},
                warn, after_);
 }
 

@@ -8,9 +8,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <unordered_set>
 
 #include "core/ports/orchestrator.hpp"
@@ -42,19 +42,20 @@ class WatchState {
 
  private:
   struct Known {
-    std::string ns, name, owner_uid;
+    std::string ns, uid, owner_uid;
     std::uint64_t version = 0;
   };
+  // By name, so that the same list tells the same story.
+  using Places = std::map<std::string, Known>;
   void put(Object object);
-  void forget(const std::string& uid);
+  void forget(Places::iterator known);
   void move_to(std::uint64_t version);
 
   Kind kind_;
   bool must_list_ = true;
   std::uint64_t place_ = 0;
-  std::unordered_map<std::string, Known> known_;         // by uid
-  std::unordered_map<std::string, std::string> uid_of_;  // by name
-  std::unordered_set<std::string> listed_;               // uids, while a list is read
+  Places known_;
+  std::unordered_set<std::string> listed_;  // uids, while a list is read
   std::deque<Change> queue_;
 };
 

@@ -13,7 +13,7 @@ TEST_CASE("usage and resources tell of the spec, in the words of upstream's cont
   VmSpec spec;
   spec.cpu = {MilliCpu{250}, MilliCpu{1500}, MilliCpu{4000}};
   spec.memory = {Bytes{gib}, Bytes{2 * gib}, Bytes{8 * gib}, Bytes{gib}};
-  const auto texts = wire::encode_pod_usage(spec, "{}");
+  const auto texts = wire::encode(wire::pod_usage(spec, "{}"));
   REQUIRE(texts.size() == 2);
   CHECK(json::parse(texts.at("vm.neon.tech/usage")) == json{{"cpu", "1500m"}, {"memory", "2Gi"}});
   CHECK(json::parse(texts.at("vm.neon.tech/resources")) == json{{"cpus", {{"min", "250m"}, {"max", 4}, {"use", "1500m"}}},
@@ -22,10 +22,10 @@ TEST_CASE("usage and resources tell of the spec, in the words of upstream's cont
 }
 
 TEST_CASE("overcommit is there when the VM has it, as it stands") {
-  const auto texts = wire::encode_pod_usage({}, R"({"overcommit":{"cpu":"2500m","memory":1.5}})");
+  const auto texts = wire::encode(wire::pod_usage({}, R"({"overcommit":{"cpu":"2500m","memory":1.5}})"));
   CHECK(json::parse(texts.at("vm.neon.tech/overcommit")) == json{{"cpu", "2500m"}, {"memory", 1.5}});
-  CHECK(wire::encode_pod_usage({}, R"({"overcommit":null})").count("vm.neon.tech/overcommit") == 0);
-  CHECK(wire::encode_pod_usage({}, "{").size() == 2);
+  CHECK(wire::encode(wire::pod_usage({}, R"({"overcommit":null})")).count("vm.neon.tech/overcommit") == 0);
+  CHECK(wire::encode(wire::pod_usage({}, "{")).size() == 2);
 }
 
 TEST_CASE("a place of a service comes back as it went") {

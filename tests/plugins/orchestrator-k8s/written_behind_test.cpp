@@ -140,7 +140,7 @@ struct Pair {
   }
   static std::map<std::string, std::string> texts(double cpus) {
     const Object object = sized({}, cpus);
-    return wire::encode_pod_usage(wire::decode_vm_spec(object).value(), object.spec);
+    return wire::encode(wire::pod_usage(wire::decode_vm_spec(object).value(), object.spec));
   }
 };
 

@@ -117,7 +117,7 @@ TEST_CASE("what a VM's own processes take counts beside it") {
   CHECK(c.reserved("n1") == size(1, 1) + overhead);
   c.until([&] {
     const daemon::SeenRunner* seen = c.scheduler->view().runner("default/web-1");
-    return seen != nullptr && !seen->spec.node.empty();
+    return seen != nullptr && !seen->node.empty();
   });
   CHECK(c.reserved("n1") == size(1, 1) + overhead);
   c.scheduler->release("default/web-1");   // a live one keeps it
@@ -183,7 +183,7 @@ TEST_CASE("a runner that no scheduler was asked about, or another one, is looked
   c.clock.advance(std::chrono::seconds(6));
   c.until([&] { return came() == "2"; });
   REQUIRE(c.bind(runner, "n1"));
-  c.until([&] { return !c.scheduler->view().runner("default/web-1")->spec.node.empty(); });
+  c.until([&] { return !c.scheduler->view().runner("default/web-1")->node.empty(); });
   c.clock.advance(std::chrono::minutes(2));
   c.until([&] { return c.reserved("n1") == size(2, 8); });
   CHECK(came() == "2");
