@@ -29,7 +29,7 @@ namespace neonvm::daemon {
 struct LinkRest {
   Duration patience = std::chrono::seconds(60);          // of a silent link, while few are awake
   Duration haste = std::chrono::seconds(2);              // while `many` are: a control plane that takes over thousands of VMs
-  std::size_t many = 300;
+  std::size_t many = 128;
   std::size_t awake = 0;                                 // counted by the links
   std::size_t most_awake = 0;                            // likewise, since the heap was given back
 };

@@ -34,7 +34,7 @@ bool VmKeeper::idle() const { return links_.empty() && tools_.world.find(Kind::v
 void VmKeeper::room_came() {
   const auto by_room = [](const std::optional<decide::Refusal>& refusal) { return refusal && !refusal->retry_at; };
   if (by_room(tries_.refused)) tries_.refused.reset();
-  if (by_room(moving_.refused)) moving_.refused.reset();
+  if (moving_ && by_room(moving_->refused)) moving_->refused.reset();
   permit_due_.reset();
 }
 
@@ -90,10 +90,10 @@ void VmKeeper::migrate(PassPtr pass) {
   auto events = decide::events_between(pass->move_status, decision.status);
   const std::string text = wire::encode_over(pass->migration->status, decision.status);
   write_status(pass, *pass->migration, text, std::move(events), [this, pass, decision](Object written) {
-    if (pass->move_status.phase != MigrationPhase::running) moving_.began = tools_.loop.now();
+    if (pass->move_status.phase != MigrationPhase::running) moving().began = tools_.loop.now();
     const std::string& step = decision.status.progress.step;
-    if (pass->move_status.progress.step != step) moving_.progressed = tools_.loop.now();
-    if (step == "switching over" && pass->move_status.progress.step != step) moving_.never_ran = true;
+    if (pass->move_status.progress.step != step) moving().progressed = tools_.loop.now();
+    if (step == "switching over" && pass->move_status.progress.step != step) moving().never_ran = true;
     pass->migration = std::move(written);
     if (decision.step.deed == decide::MigrationDeed::none) return again(pass);
     do_move(pass, decision);

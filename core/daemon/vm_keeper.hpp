@@ -115,6 +115,7 @@ class VmKeeper {
   [[nodiscard]] decide::LifecycleFacts lifecycle_facts(const Pass& pass);
   [[nodiscard]] decide::MigrationFacts migration_facts(Pass& pass);
   void note_progress(const Pass& pass);
+  Moving& moving();
 
   // vm_keeper.cpp: the course of a pass
   void begin(const PassPtr& pass);
@@ -184,7 +185,7 @@ class VmKeeper {
   decide::Tries tries_;
   std::map<std::string, Link> links_;          // by runner
   std::map<std::string, Instant> known_since_; // runners
-  Moving moving_;
+  std::unique_ptr<Moving> moving_;             // most never move
 
   std::uint64_t tended_generation_ = 0;        // of the wish that was tended to last
   bool tend_due_ = false, tend_open_ = false;

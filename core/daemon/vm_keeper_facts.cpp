@@ -214,11 +214,11 @@ void VmKeeper::pick_migration(Pass& pass) {
     pass.move_spec = std::move(*spec);
     pass.move_status = std::move(*status);
   }
-  if (pass.migration && moving_.uid != pass.migration->uid) {
-    moving_ = {};
-    moving_.uid = pass.migration->uid;
-    moving_.progressed = tools_.loop.now();
-  }
+  if (!pass.migration) return moving_.reset();
+  if (moving().uid == pass.migration->uid) return;
+  *moving_ = {};
+  moving_->uid = pass.migration->uid;
+  moving_->progressed = tools_.loop.now();
 }
 
 decide::LifecycleFacts VmKeeper::lifecycle_facts(const Pass& pass) {
@@ -245,6 +245,11 @@ decide::LifecycleFacts VmKeeper::lifecycle_facts(const Pass& pass) {
   return facts;
 }
 
+VmKeeper::Moving& VmKeeper::moving() {
+  if (!moving_) moving_ = std::make_unique<Moving>();
+  return *moving_;
+}
+
 decide::MigrationFacts VmKeeper::migration_facts(Pass& pass) {
   note_progress(pass);
   decide::MigrationFacts facts;
@@ -260,29 +265,29 @@ decide::MigrationFacts VmKeeper::migration_facts(Pass& pass) {
   facts.vm_runner = pass.status.runner;
   facts.runners = pass.runners;
   facts.fresh_name = fresh_name();
-  facts.refused = moving_.refused;
-  facts.reserved_node = moving_.reserved_node;
-  facts.copies = moving_.copies;
-  facts.source_heard = moving_.source_heard;
-  facts.never_ran = moving_.never_ran;
-  facts.began = moving_.began.value_or(tools_.loop.now());
-  facts.progressed = moving_.progressed;
-  facts.order_due = moving_.order_due;
+  facts.refused = moving().refused;
+  facts.reserved_node = moving().reserved_node;
+  facts.copies = moving().copies;
+  facts.source_heard = moving().source_heard;
+  facts.never_ran = moving().never_ran;
+  facts.began = moving().began.value_or(tools_.loop.now());
+  facts.progressed = moving().progressed;
+  facts.order_due = moving().order_due;
   facts.now = tools_.loop.now();
   facts.wall = tools_.loop.wall();
   return facts;
 }
 
 void VmKeeper::note_progress(const Pass& pass) {
-  if (pass.move_status.phase == MigrationPhase::running && !moving_.began) moving_.began = tools_.loop.now();
+  if (pass.move_status.phase == MigrationPhase::running && !moving().began) moving().began = tools_.loop.now();
   const RunnerFacts* source = decide::holder_of(pass.runners, pass.move_status.source_runner);
   if (source == nullptr || !source->word) return;
-  moving_.source_heard |= moving_.copies > 0 && source->word->fresh;
+  moving().source_heard |= moving().copies > 0 && source->word->fresh;
   const MigrationReport& report = source->word->migration;
   const std::string position = std::string(to_string(report.state)) + " " + std::to_string(report.progress.transferred.value) +
                                " " + std::to_string(report.progress.remaining.value);
-  if (position != moving_.last_position) moving_.progressed = tools_.loop.now();
-  moving_.last_position = position;
+  if (position != moving().last_position) moving().progressed = tools_.loop.now();
+  moving().last_position = position;
 }
 
 }  // namespace neonvm::daemon

@@ -201,7 +201,7 @@ void VmKeeper::launched(const PassPtr& pass, const std::string& name, const Resu
   tools_.places.release(name);
   const bool target = pass->move && pass->move_status.target_runner == name;
   if (!target) return start_refused(pass, started.error());
-  moving_.refused = decide::Refusal{started.error().code, "StartRefused", started.error().message, std::nullopt};
+  moving().refused = decide::Refusal{started.error().code, "StartRefused", started.error().message, std::nullopt};
   again(pass);
 }
 

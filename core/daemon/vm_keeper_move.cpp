@@ -61,16 +61,16 @@ void VmKeeper::reserve_target(const PassPtr& pass) {
       {*pass->vm, status.target_runner, spec.target_node, spec.prevent_same_node ? status.source_node : ""},
       [this, weak = std::weak_ptr(alive_), pass](const Result<std::string>& node) {
         if (weak.expired()) return;
-        moving_.refused.reset();
+        moving().refused.reset();
         if (node) {
-          moving_.reserved_node = *node;
+          moving().reserved_node = *node;
           return again(pass);
         }
         const Error& error = node.error();
         decide::Refusal refusal{error.code, "NoNode", error.message, std::nullopt};
         const bool by_room = error.code == Code::out_of_capacity || error.code == Code::refused;
         if (!by_room) refusal.retry_at = tools_.loop.now() + tools_.settings.place_retry;
-        moving_.refused = std::move(refusal);
+        moving().refused = std::move(refusal);
         again(pass);
       });
 }
@@ -102,7 +102,7 @@ void VmKeeper::order(const PassPtr& pass, const decide::MigrationStep& step) {
   const auto link = links_.find(step.runner);
   const bool up = link != links_.end() && link->second.link && link->second.link->is_connected();
   if (!up) {
-    moving_.order_due = tools_.loop.now() + tools_.settings.order_retry;
+    moving().order_due = tools_.loop.now() + tools_.settings.order_retry;
     return again(pass);
   }
   wire::RunnerBody body;
@@ -128,15 +128,15 @@ void VmKeeper::order(const PassPtr& pass, const decide::MigrationStep& step) {
   }
   // What it said before knows nothing of this order: nothing is decided from it any more.
   link->second.fresh = false;
-  const bool never_ran = moving_.never_ran;
-  if (step.deed == MigrationDeed::activate_target) moving_.never_ran = false;
+  const bool never_ran = moving().never_ran;
+  if (step.deed == MigrationDeed::activate_target) moving().never_ran = false;
   link->second.link->request(
       std::move(body), tools_.settings.order_limit,
       [this, weak = std::weak_ptr(alive_), pass, deed = step.deed, never_ran, runner = step.runner](const Result<wire::RunnerReply>& reply) {
         if (weak.expired()) return;
         // A report that came meanwhile may still be older than the order.
         if (const auto at = links_.find(runner); deed == MigrationDeed::copy && at != links_.end()) at->second.fresh = false;
-        if (deed == MigrationDeed::activate_target && surely_refused(reply)) moving_.never_ran = never_ran;
+        if (deed == MigrationDeed::activate_target && surely_refused(reply)) moving().never_ran = never_ran;
         ask_how_it_stands(runner);
         ordered(pass, deed, reply);
       });
@@ -150,19 +150,19 @@ void VmKeeper::ask_how_it_stands(const std::string& runner) {
 }
 
 void VmKeeper::ordered(const PassPtr& pass, MigrationDeed deed, const Result<wire::RunnerReply>& reply) {
-  moving_.order_due.reset();
+  moving().order_due.reset();
   if (reply && reply->ok) {
     if (deed == MigrationDeed::copy) {
-      ++moving_.copies;
-      moving_.progressed = tools_.loop.now();
+      ++moving().copies;
+      moving().progressed = tools_.loop.now();
     }
     // What it led to comes as a report, in its own time.
-    moving_.order_due = tools_.loop.now() + tools_.settings.order_retry;
+    moving().order_due = tools_.loop.now() + tools_.settings.order_retry;
     return again(pass);
   }
   const std::string why = reply ? reply->why : reply.error().message;
   runtime::log_warning("controller", "a runner refused an order of a migration", {{"vm", name_}, {"order", to_string(deed)}, {"why", why}});
-  moving_.order_due = tools_.loop.now() + tools_.settings.order_retry;
+  moving().order_due = tools_.loop.now() + tools_.settings.order_retry;
   again(pass);
 }
 
@@ -172,7 +172,7 @@ void VmKeeper::end_side(const PassPtr& pass, const decide::MigrationStep& step) 
   const auto link = links_.find(runner);
   const bool up = link != links_.end() && link->second.fresh && link->second.link->is_connected();
   if (!up && step.unless_whole) {
-    moving_.order_due = tools_.loop.now() + tools_.settings.order_retry;
+    moving().order_due = tools_.loop.now() + tools_.settings.order_retry;
     return again(pass);
   }
   if (!up) return stop_runner(pass, runner, Duration::zero());

@@ -3,7 +3,7 @@
 count, the scheduler's books are never below that, and afterwards everything is as it was wished, in the books as in the guests, and nothing is left
 of what was deleted.
 
-By hand, not in the suite yet. $NEONVM_TEST_VMS (60; 20 for a node) and $NEONVM_TEST_MINUTES (0.25) make it longer, $NEONVM_TEST_SEED another one:
+$NEONVM_TEST_VMS (60; 20 for a node) and $NEONVM_TEST_MINUTES (0.25) make it longer, $NEONVM_TEST_SEED another one:
     NEONVM_TEST_VMS=1000 NEONVM_TEST_MINUTES=5 tests/cluster/audit_test.py
 """
 import collections
