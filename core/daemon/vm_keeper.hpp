@@ -78,6 +78,7 @@ class VmKeeper {
     std::string endpoint;
     std::unique_ptr<RunnerLink> link;
     bool fresh = false;                // a report came over the connection that is up
+    bool silent = false;               // the last connection ended, or could not be made
     std::uint64_t version = 0;         // of its object, when that was looked at last
     // Of its object, when that was there last.
     bool was_there = false;

@@ -93,7 +93,10 @@ std::vector<RunnerFacts> VmKeeper::runner_facts(const std::string& vm_uid) {
     facts.node_known = is_known(facts.node);
     const auto before = known_since_.find(facts.name);
     facts.known_since = known[facts.name] = before == known_since_.end() ? tools_.loop.now() : before->second;
-    if (const auto link = links_.find(facts.name); link != links_.end()) note_object(link->second, facts);
+    if (const auto link = links_.find(facts.name); link != links_.end()) {
+      facts.silent = link->second.silent;
+      note_object(link->second, facts);
+    }
     facts.word = word_of(facts.name);
     all.push_back(std::move(facts));
   }
@@ -108,6 +111,7 @@ std::vector<RunnerFacts> VmKeeper::runner_facts(const std::string& vm_uid) {
     facts.role = link.role;
     facts.endpoint = link.endpoint;
     facts.known_since = link.known_since;
+    facts.silent = link.silent;
     facts.phase = RunnerPhase::running;
     facts.deleting = true;
     facts.word = word_of(name);
@@ -153,6 +157,7 @@ void VmKeeper::connect(const std::string& runner, const std::string& endpoint) {
     const auto at = links_.find(runner);
     if (at == links_.end()) return;
     at->second.fresh = fresh;
+    at->second.silent = !fresh;
     tools_.look_at(name_);
   };
   RunnerLink::Callbacks callbacks;

@@ -51,6 +51,7 @@ struct RunnerFacts {
   std::string endpoint;
   std::string exit_reason;             // of one that is starting: what it cannot begin without
   Instant known_since{};               // seen first by this controller
+  bool silent = false;                 // nobody answers at its door; of one without a word: nobody ever did to this controller
   std::optional<RunnerWord> word;
 };
 

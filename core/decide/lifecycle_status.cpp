@@ -58,9 +58,11 @@ Phase phase_of(const RunnerWord& word, const LifecycleFacts& facts, const VmStat
   return status.cpu.settled && status.memory.settled ? Phase::running : Phase::scaling;
 }
 
+std::string does_not_answer(const RunnerFacts& runner) { return "runner " + runner.name + " does not answer; this is what it last said"; }
+
 std::string why_of(const RunnerFacts& runner) {
   const RunnerWord& word = *runner.word;
-  if (!word.fresh) return "runner " + runner.name + " does not answer; this is what it last said";
+  if (!word.fresh) return does_not_answer(runner);
   if (runner.deleting) return "runner " + runner.name + " is being stopped";
   switch (word.machine) {
     case MachinePhase::starting: return "the machine is starting";
@@ -109,9 +111,11 @@ void observe(const RunnerFacts& runner, const LifecycleFacts& facts, VmStatus& s
   status.endpoint = runner.endpoint;
   status.migration = facts.migrating ? facts.migration : "";
   if (!runner.word) {
-    // A controller that has just come back: what is stored stays until the runner has spoken.
+    // A controller that has just come back: what is stored stays until the runner has spoken, or does not.
     if (is_alive(status.phase)) {
-      status.why = "waits for a word from runner " + runner.name;
+      if (!runner.silent) return;
+      status.guest_connected = false;
+      status.why = does_not_answer(runner);
       return;
     }
     status.phase = Phase::pending;
@@ -160,6 +164,9 @@ void clear_runner(VmStatus& status) {
 
 void settle_conditions(const RunnerFacts* current, const std::string& available_reason, const std::string& tend_why, WallTime wall,
                        VmStatus& status) {
+  const bool unheard = current && is_held(*current) && !current->word && is_alive(status.phase);
+  // Not heard yet is no news.
+  if (unheard && !current->silent) return;
   const bool runs = current && is_running(*current) && current->word->fresh;
   std::string reason = available_reason;
   if (reason.empty()) reason = reason_for(status.phase);
@@ -174,7 +181,7 @@ void settle_conditions(const RunnerFacts* current, const std::string& available_
   };
   if (runs && !tend_why.empty()) raise("CertificateNotRenewed", tend_why);
   if (current && is_lost(*current)) raise("RunnerLost", "runner " + current->name + " vanished: " + current->exit_reason);
-  if (current && is_held(*current) && current->word && !current->word->fresh) raise("RunnerSilent", status.why);
+  if (unheard || (current && is_held(*current) && current->word && !current->word->fresh)) raise("RunnerSilent", status.why);
   if (current && may_live(*current) && !current->node_known) {
     raise("NodeLost", "node " + current->node + " is gone; the VM may still run there, so it is not started again");
   }

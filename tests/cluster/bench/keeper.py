@@ -129,6 +129,10 @@ class Keeper:
             return self.nodes.load([name]) if self.nodes else None
         if do == "node":
             return {each.name: each.pid for each in self.nodes.nodes} if self.nodes else {}
+        if do in ("cut", "mend"):
+            if name not in (each.name for each in (self.nodes.nodes if self.nodes else ())):
+                raise LookupError(f"there is no real node {name}")
+            return self.nodes.network.set_way(name, do == "mend")
         if do == "add-scheduler":
             return self.plane.start_scheduler(name, more["config"])
         if do == "user":
@@ -146,7 +150,7 @@ class Keeper:
         elif do in ("pause", "resume"):
             daemon.signal(signal.SIGSTOP if do == "pause" else signal.SIGCONT)
         else:
-            raise LookupError(f"cannot {do}; can: status, address, down, restart, kill, stop, start, pause, resume, user, import, node, add-scheduler")
+            raise LookupError(f"cannot {do}; can: status, address, down, restart, kill, stop, start, pause, resume, user, import, node, cut, mend, add-scheduler")
         return None
 
     def down(self):

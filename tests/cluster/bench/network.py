@@ -81,6 +81,10 @@ class Network:
         in_net(self.pid, *way)
         run(*way, "dev", self.link)
 
+    def set_way(self, node, is_open):
+        """Between a node, "node1", and all others: closed, nothing is answered and nobody is told."""
+        in_net(self.pid, "ip", "link", "set", node, "up" if is_open else "down")
+
     def down(self):
         for daemon in (self.relay, self.holder):
             if daemon:

@@ -166,6 +166,25 @@ TEST_CASE("a control plane that died finds everything again and finishes what wa
   CHECK(town.broken() == "");
 }
 
+TEST_CASE("a control plane that takes over writes nothing of VMs that go on as they were") {
+  Town town;
+  town.node("n1", 8, 16);
+  town.vm("web", 1, 1);
+  town.vm("other", 1, 1);
+  town.open();
+  REQUIRE(town.until([&] { return town.has("web", 1, 1) && town.has("other", 1, 1); }));
+  town.turn(std::chrono::seconds(5));
+  const auto version = [&town] { return town.orchestrator.get(Kind::virtual_machine, "web", daemon::call_deadline()).value().version; };
+  const std::uint64_t before = version();
+  town.kill_control_plane();
+  town.edit("other", [](VmSpec& s) { s.cpu.use = MilliCpu{4000}; });
+  town.open();
+  REQUIRE(town.until([&] { return town.has("other", 4, 1); }));
+  town.turn(std::chrono::seconds(5));
+  CHECK(version() == before);
+  CHECK(town.broken() == "");
+}
+
 TEST_CASE("whatever kind is known last, what was there before is looked at") {
   const Kind last = GENERATE(Kind::virtual_machine, Kind::migration, Kind::node, Kind::runner, Kind::neighbour);
   Town town;

@@ -106,3 +106,38 @@ TEST_CASE("a size that comes while the VM moves says what it waits for") {
   status = decide_lifecycle(facts).status;
   CHECK(status.cpu.why == "has not all that is asked");
 }
+
+TEST_CASE("a controller that begins writes nothing of a VM before it has heard, or knows that it does not hear") {
+  LifecycleFacts facts = running();
+  facts.status.phase = Phase::running;
+  const VmStatus stored = decide_lifecycle(facts).status;
+  CHECK(condition(stored, "Available").value);
+  facts.status = stored;
+  facts.status.guest_connected = true;
+  facts.runners.front().word.reset();
+  facts.wall += std::chrono::hours(1);
+  CHECK(decide_lifecycle(facts).status == facts.status);
+
+  facts.runners.front().silent = true;
+  const VmStatus silent = decide_lifecycle(facts).status;
+  CHECK(silent.phase == Phase::running);
+  CHECK_FALSE(silent.guest_connected);
+  CHECK_FALSE(condition(silent, "Available").value);
+  CHECK(condition(silent, "Available").reason == "RunnerSilent");
+  CHECK(condition(silent, "Degraded").value);
+  CHECK(condition(silent, "Degraded").reason == "RunnerSilent");
+  CHECK(condition(silent, "Degraded").message == "runner web-1 does not answer; this is what it last said");
+
+  facts = running();
+  facts.status = silent;
+  CHECK(condition(decide_lifecycle(facts).status, "Available").value);
+  CHECK_FALSE(condition(decide_lifecycle(facts).status, "Degraded").value);
+}
+
+TEST_CASE("a runner whose door is not open yet is starting, and not silent") {
+  LifecycleFacts facts = with_runner(RunnerPhase::running);
+  facts.runners.front().silent = true;
+  const VmStatus status = decide_lifecycle(facts).status;
+  CHECK(condition(status, "Available").reason == "Starting");
+  CHECK_FALSE(condition(status, "Degraded").value);
+}
