@@ -81,10 +81,8 @@ void Controller::start() {
   subscriptions_.push_back(world_.when_whole([this] { world_synced(); }));
   const auto room = [this, weak = std::weak_ptr(alive_)] {
     if (weak.expired()) return;
-    for (const auto& [name, keeper] : keepers_) {
-      keeper->room_came();
-      look_at(name);
-    }
+    for (const auto& [name, keeper] : keepers_)
+      if (keeper->room_came()) look_at(name);
   };
   places_.on_room(room);
   if (tools_.addresses != nullptr) tools_.addresses->on_room(room);

@@ -31,11 +31,15 @@ const std::string& VmKeeper::next_name() {
 
 bool VmKeeper::idle() const { return links_.empty() && tools_.world.find(Kind::virtual_machine, name_) == nullptr; }
 
-void VmKeeper::room_came() {
+bool VmKeeper::room_came() {
+  ++rooms_;
   const auto by_room = [](const std::optional<decide::Refusal>& refusal) { return refusal && !refusal->retry_at; };
-  if (by_room(tries_.refused)) tries_.refused.reset();
-  if (moving_ && by_room(moving_->refused)) moving_->refused.reset();
+  const bool start = by_room(tries_.refused), move = moving_ && by_room(moving_->refused);
+  if (start) tries_.refused.reset();
+  if (move) moving_->refused.reset();
+  const bool grow = permit_wanted_ && (!permit_ || exceeds_somewhere(*permit_wanted_, *permit_));
   permit_due_.reset();
+  return start || move || grow;
 }
 
 void VmKeeper::wish_changed(std::uint64_t generation) {
@@ -53,6 +57,7 @@ void VmKeeper::pass(Done done) {
 }
 
 void VmKeeper::begin(const PassPtr& pass) {
+  pass->rooms = rooms_;
   if (!read(*pass)) return leave_unread(pass);
   if (pass->migration) return migrate(pass);
   live(pass);

@@ -65,8 +65,8 @@ class VmKeeper {
 
   // One pass. `done` is called exactly once, now or later.
   void pass(Done done);
-  // Room may have come: what was refused for lack of it is tried again.
-  void room_came();
+  // Room may have come: what was refused for lack of it may be tried again. Whether anything was: only then there is a reason for a pass.
+  bool room_came();
   // The VM's wish is this generation now: refusals of an older one say nothing about it.
   void wish_changed(std::uint64_t generation);
   // Nothing of this name is left in the world.
@@ -180,6 +180,7 @@ class VmKeeper {
   std::string next_name_;                      // for a runner that is to be
   std::string unreadable_;                     // why, if it has been told
   bool recalled_ = false;
+  std::uint64_t rooms_ = 0;                    // how often room came
   std::uint32_t start_refusals_ = 0;           // one after the other
   std::uint64_t generation_ = 0;
   std::optional<Instant> unsettled_until_;     // a size that comes before is written down once

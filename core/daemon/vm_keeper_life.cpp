@@ -140,8 +140,10 @@ void VmKeeper::start_runner(const PassPtr& pass, const std::string& runner) {
 
 // What is wrong with the wish or lacks room waits for an event; everything else for a while.
 void VmKeeper::refused(const PassPtr& pass, const std::string& reason, const Error& error) {
+  const bool by_room = error.code == Code::out_of_capacity || error.code == Code::refused;
+  if (by_room && pass->rooms != rooms_) return again(pass);
   decide::Refusal refusal{error.code, reason, error.message, std::nullopt};
-  const bool by_event = error.code == Code::out_of_capacity || error.code == Code::refused || error.code == Code::invalid_argument;
+  const bool by_event = by_room || error.code == Code::invalid_argument;
   const bool away = error.code == Code::unavailable || error.code == Code::deadline_exceeded;
   if (!by_event || reason == no_address) refusal.retry_at = tools_.loop.now() + (away ? tools_.settings.place_retry : start_retry);
   const bool news = !tries_.refused || tries_.refused->why != refusal.why;

@@ -69,6 +69,7 @@ void VmKeeper::reserve_target(const PassPtr& pass) {
         const Error& error = node.error();
         decide::Refusal refusal{error.code, "NoNode", error.message, std::nullopt};
         const bool by_room = error.code == Code::out_of_capacity || error.code == Code::refused;
+        if (by_room && pass->rooms != rooms_) return again(pass);
         if (!by_room) refusal.retry_at = tools_.loop.now() + tools_.settings.place_retry;
         moving().refused = std::move(refusal);
         again(pass);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@ struct VmKeeper::Pass {
   std::vector<decide::RunnerFacts> runners;
   std::optional<Result<RunnerSpec>> start;  // of a start: what there is to start, or why it cannot be
   std::string cannot_start;            // the reason for that in one word
+  std::uint64_t rooms = 0;             // that had come when it began: one that came since, a refusal does not know of
   bool first_life = false;             // until the status that this pass wrote, nothing named a runner
 
   std::optional<Object> migration;

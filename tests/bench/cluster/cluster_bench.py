@@ -61,7 +61,7 @@ def send(connection, method, path, body=None, kind="application/json"):
     response = connection.getresponse()
     text = response.read()
     if response.status >= 300:
-        raise RuntimeError(f"{method} {path}: {response.status} {text[:300]!r}")
+        raise RuntimeError(f"{method} {path}: {response.status} {text[:700]!r}")
     return json.loads(text)
 
 

@@ -93,6 +93,52 @@ TEST_CASE("a VM without room waits with the reason and starts when room appears"
   REQUIRE(town.until([&] { return town.runs("b"); }));
 }
 
+namespace {
+
+// Room comes just when the first who asked was told that there is none, and before he has heard it.
+class RoomMeanwhile final : public daemon::PlacementOffice {
+ public:
+  RoomMeanwhile(runtime::Loop& loop, daemon::PlacementOffice& office) : loop_(loop), office_(office) {}
+  void place(const daemon::PlacementAsk& ask, Placed done) override {
+    refused_ ? office_.place(ask, std::move(done)) : refuse(std::move(done));
+  }
+  void reserve_target(const daemon::PlacementAsk& ask, Placed done) override {
+    moved_ ? office_.reserve_target(ask, std::move(done)) : refuse(std::move(done));
+    moved_ = true;
+  }
+  void release(const std::string& runner) override { office_.release(runner); }
+  void on_room(std::function<void()> listener) override { listener_ = std::move(listener); }
+
+ private:
+  void refuse(Placed done) {
+    refused_ = true;
+    loop_.post([this, done = std::move(done)] {
+      listener_();
+      done(Error{Code::out_of_capacity, "no node has room"});
+    });
+  }
+
+  runtime::Loop& loop_;
+  daemon::PlacementOffice& office_;
+  bool refused_ = false, moved_ = false;
+  std::function<void()> listener_;
+};
+
+}  // namespace
+
+TEST_CASE("room that comes while a refusal is on its way is not missed") {
+  Town town;
+  town.way_to_places = [&town](daemon::PlacementOffice& office) { return std::make_unique<RoomMeanwhile>(town.loop, office); };
+  town.node("n1", 4, 8);
+  town.node("n2", 4, 8);
+  town.vm("web", 1, 1);
+  town.open();
+  REQUIRE(town.until([&] { return town.has("web", 1, 1); }));
+  const std::string move = town.migrate("web").name;
+  REQUIRE(town.until([&] { return town.migration(move).phase == MigrationPhase::succeeded; }));
+  CHECK(town.broken() == "");
+}
+
 TEST_CASE("a QEMU that dies is started again; its reason and count stand in the status") {
   Town town;
   town.node("n1", 4, 8);

@@ -158,7 +158,9 @@ void Town::open() {
     if (!network->range.empty()) addresses.book = decide::AddressBook::from(*network).value();
     plane->addresses = std::make_unique<daemon::AddressOffice>(loop, orchestrator, plane->metrics, addresses);
   }
-  plane->controller = std::make_unique<daemon::Controller>(loop, orchestrator, *plane->world, *plane->scheduler, *plane->scheduler, plane->metrics,
+  if (way_to_places) plane->places = way_to_places(*plane->scheduler);
+  daemon::PlacementOffice& places = plane->places ? *plane->places : *plane->scheduler;
+  plane->controller = std::make_unique<daemon::Controller>(loop, orchestrator, *plane->world, places, *plane->scheduler, plane->metrics,
                                                            plane->addresses.get(), settings);
   daemon::AgentSettings scaling;
   scaling.node = agent_node;

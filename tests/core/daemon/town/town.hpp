@@ -102,6 +102,7 @@ class Town {
   std::string agent_node;
   bool scheduler_away = false;         // for the agent
   std::function<std::unique_ptr<daemon::PermitOffice>()> agents_office;  // where the agent asks; empty: the town's own scheduler
+  std::function<std::unique_ptr<daemon::PlacementOffice>(daemon::PlacementOffice&)> way_to_places;  // the controller's; empty: none between
   std::optional<decide::AddressSettings> network;       // that VMs may share; none: as at a desk
   std::shared_ptr<Resources> wanted = std::make_shared<Resources>();
   std::map<std::string, std::unique_ptr<fakes::ScriptedGuest>> guests;   // by run_dir
@@ -112,6 +113,7 @@ class Town {
     std::unique_ptr<daemon::World> world;
     std::unique_ptr<daemon::Scheduler> scheduler;
     std::unique_ptr<daemon::PermitOffice> office;
+    std::unique_ptr<daemon::PlacementOffice> places;
     std::unique_ptr<LongWay> way;
     std::unique_ptr<daemon::AddressOffice> addresses;
     std::unique_ptr<daemon::Controller> controller;
