@@ -7,12 +7,9 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from bench import vm  # noqa: E402
-from bench.api import Refused  # noqa: E402
-from bench.fixture import ClusterTest, main, until  # noqa: E402
+from bench.fixture import main, until  # noqa: E402
+from bench.vms import PODS, SECRETS, VMS, VmsTest  # noqa: E402
 
-VMS = "/apis/vm.neon.tech/v1/namespaces/default/virtualmachines"
-PODS = "/api/v1/namespaces/default/pods"
-SECRETS = "/api/v1/namespaces/default/secrets"
 EVENTS = "/api/v1/namespaces/default/events"
 MERGE = "application/merge-patch+json"
 SSH_IMAGE, LATE_IMAGE, KERNEL_IMAGE = (f"{vm.REPOSITORY}/vm-{name}:test" for name in ("ssh", "late", "kernel"))
@@ -36,7 +33,7 @@ spec:
 """
 
 
-class GuestTest(ClusterTest):
+class GuestTest(VmsTest):
     options = {"nodes": 1}
 
     @classmethod
@@ -45,9 +42,7 @@ class GuestTest(ClusterTest):
         cls.folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.folder.cleanup)
         cls.kernel = vm.make_kernel_image(cls.folder.name, KERNEL_IMAGE)
-        for archive in (*vm.make_images(cls.folder.name, "neonvm", "runner"), vm.make_ssh_image(cls.folder.name, SSH_IMAGE), cls.kernel):
-            if archive:
-                cls.cluster.request("import", archive)
+        cls.load(*vm.make_images(cls.folder.name, "neonvm", "runner"), vm.make_ssh_image(cls.folder.name, SSH_IMAGE), *([cls.kernel] if cls.kernel else []))
         cls.addClassCleanup(cls.show)
         vm.install(cls.cluster, "default")
 
@@ -58,25 +53,8 @@ class GuestTest(ClusterTest):
                       ("logs", "-l", "vm.neon.tech/name", "-c", "neonvm-runner", "--tail=100")):
             print(cls.cluster.kubectl(*words, check=False).stdout, file=sys.stderr)
 
-    def there(self, path):
-        try:
-            return self.cluster.get(path)
-        except Refused as why:
-            if why.code == 404:
-                return None
-            raise
-
-    def status(self, name):
-        return self.cluster.get(f"{VMS}/{name}").get("status", {})
-
-    def ready(self, name):
-        status = self.status(name)
-        pod = self.there(f"{PODS}/{status['podName']}") if status.get("podName") else None
-        conditions = pod["status"].get("conditions", ()) if pod else ()
-        return pod if status.get("phase") == "Running" and any(each["type"] == "Ready" and each["status"] == "True" for each in conditions) else None
-
-    def condition(self, name, kind):
-        return next((each for each in self.status(name).get("conditions", ()) if each["type"] == kind), {})
+    def ready(self, name="web"):
+        return super().ready(name) if self.status(name).get("phase") == "Running" else None
 
     def secret(self, name, key):
         return base64.b64decode(self.cluster.get(f"{SECRETS}/{name}")["data"][key]).decode()
@@ -155,7 +133,7 @@ class GuestTest(ClusterTest):
         after = until(lambda: (found := self.ready("lab")) and found["metadata"]["uid"] != before["metadata"]["uid"] and found, "it is ready again", 240)
         self.assertEqual(self.status("lab")["restartCount"], 2)
         self.assertEqual(self.guest("cat", "/proc/sys/kernel/hostname"), "lab\n")
-        self.assertEqual(self.condition("lab", "Available")["status"], "True")
+        self.assertEqual(self.condition("Available", "lab")["status"], "True")
         until(lambda: [each["metadata"]["name"] for each in self.cluster.get(f"{PODS}?labelSelector=vm.neon.tech/name=lab")["items"]] ==
               [after["metadata"]["name"]], "it is the only one", 60)
 
@@ -163,7 +141,7 @@ class GuestTest(ClusterTest):
         self.cluster.call("POST", VMS, {"apiVersion": "vm.neon.tech/v1", "kind": "VirtualMachine", "metadata": {"name": "late"}, "spec": {
             "enableAcceleration": False, "guest": {"cpus": {"min": 1, "use": 1, "max": 1}, "memorySlotSize": "64Mi",
                                                    "memorySlots": {"min": 4, "use": 4, "max": 4}, "rootDisk": {"image": LATE_IMAGE}}}})
-        said = until(lambda: (found := self.condition("late", "Available")).get("reason") == "StartBlocked" and found["message"], "its status says why", 60)
+        said = until(lambda: (found := self.condition("Available", "late")).get("reason") == "StartBlocked" and found["message"], "its status says why", 60)
         self.assertIn(LATE_IMAGE, said)
         self.assertIn("Image", said)
         self.assertEqual(self.status("late")["phase"], "Pending")
@@ -171,7 +149,7 @@ class GuestTest(ClusterTest):
         self.assertEqual([each["involvedObject"]["name"] for each in events], ["late"])
         self.cluster.request("import", vm.make_ssh_image(self.folder.name, LATE_IMAGE))
         until(lambda: self.ready("late"), "it is ready once its image is there", 420)
-        self.assertEqual(self.condition("late", "Available")["status"], "True")
+        self.assertEqual(self.condition("Available", "late")["status"], "True")
         self.cluster.kubectl("delete", "neonvm", "late", "--wait=false")
         until(lambda: not self.there(f"{VMS}/late"), "it is gone", 60)
 

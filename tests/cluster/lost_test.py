@@ -10,7 +10,8 @@ import vm_test  # noqa: E402
 from bench import programs, vm  # noqa: E402
 from bench.fixture import main, until  # noqa: E402
 from bench.inside import Inside  # noqa: E402
-from vm_test import PODS, VMS, WEB  # noqa: E402
+from bench.vms import PODS, VMS, says  # noqa: E402
+from vm_test import WEB  # noqa: E402
 
 BOOT = ("cat", "/proc/sys/kernel/random/boot_id")
 
@@ -22,8 +23,7 @@ class LostTest(vm_test.VmTest):
     test_namesakes_in_two_namespaces = test_a_life = None  # vm_test has them
 
     def ready_is(self, node, value):
-        conditions = self.cluster.get(f"/api/v1/nodes/{node}")["status"]["conditions"]
-        return any((each["type"], each["status"]) == ("Ready", value) for each in conditions)
+        return says(self.cluster.get(f"/api/v1/nodes/{node}"), "Ready", value)
 
     def cut(self, node):
         self.cluster.request("cut", node)
@@ -33,9 +33,6 @@ class LostTest(vm_test.VmTest):
     def mend(self, node):
         self.cluster.request("mend", node)
         until(lambda: self.ready_is(node, "True"), "the node is back", 60)
-
-    def condition(self, kind):
-        return next((each for each in self.status().get("conditions", ()) if each["type"] == kind), {})
 
     def bystander(self, node):
         """A pod as anybody's, there to see what happens to those."""

@@ -7,15 +7,12 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from bench import programs, vm  # noqa: E402
-from bench.api import Refused  # noqa: E402
-from bench.fixture import ClusterTest, main, until  # noqa: E402
+from bench.fixture import main, until  # noqa: E402
 from bench.inside import Inside  # noqa: E402
+from bench.vms import MIGRATIONS, PODS, VMS, VmsTest  # noqa: E402
 
 OWN = "neonvm-system"
-VMS = "/apis/vm.neon.tech/v1/namespaces/default/virtualmachines"
-MIGRATIONS = "/apis/vm.neon.tech/v1/namespaces/default/virtualmachinemigrations"
 POOL = f"/apis/vm.neon.tech/v1/namespaces/{OWN}/ippools/neonvm-10.100.0.0-16"
-PODS = "/api/v1/namespaces/default/pods"
 MACHINE = """
 apiVersion: vm.neon.tech/v1
 kind: VirtualMachine
@@ -38,15 +35,12 @@ i=$((i+1)); [ $((i % 64)) = 0 ] && /bin/busybox usleep 20000; done | /bin/busybo
 RECEIVE = "/bin/busybox tail -f /dev/null | { /bin/busybox nc -l -p 9000 >/run/received; echo done >/run/over; }"
 
 
-class OverlayVmsTest(ClusterTest):
-    options = {"nodes": 2}
-
+class OverlayVmsTest(VmsTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         with tempfile.TemporaryDirectory() as folder:
-            for archive in vm.make_images(folder, "neonvm", "runner"):
-                cls.cluster.request("import", archive)
+            cls.load(*vm.make_images(folder, "neonvm", "runner"))
         cls.addClassCleanup(cls.show)
         cls.nodes = {name: Inside(cls.cluster.state, name) for name in ("node1", "node2")}
         vm.install(cls.cluster, "default")
@@ -60,17 +54,6 @@ class OverlayVmsTest(ClusterTest):
         for label in ("app.kubernetes.io/name=neonvm-controller", "app.kubernetes.io/name=neonvm-overlay"):
             print(cls.cluster.kubectl("logs", "-n", OWN, "-l", label, "--prefix", "--tail=150", check=False).stdout, file=sys.stderr)
         print(cls.cluster.kubectl("get", "events,pods", "-o", "wide", check=False).stdout, file=sys.stderr)
-
-    def there(self, path):
-        try:
-            return self.cluster.get(path)
-        except Refused as why:
-            if why.code == 404:
-                return None
-            raise
-
-    def status(self, name):
-        return self.cluster.get(f"{VMS}/{name}").get("status", {})
 
     def guest(self, name, script, check=True):
         return vm.neonvm(self.cluster, "exec", name, "--", "/bin/sh", "-c", script, check=check)

@@ -14,13 +14,11 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import postgres_vm  # noqa: E402
 from bench import images, programs, vm  # noqa: E402
 from bench.api import Refused  # noqa: E402
-from bench.fixture import ClusterTest, main, until  # noqa: E402
+from bench.fixture import main, until  # noqa: E402
+from bench.vms import MIGRATIONS, PODS, VMS, VmsTest  # noqa: E402
 from postgres_vm import MIB, bytes_of, cpus_of  # noqa: E402
 
-API = "/apis/vm.neon.tech/v1/namespaces/default"
-VM = f"{API}/virtualmachines/pg"
-MIGRATIONS = f"{API}/virtualmachinemigrations"
-PODS = "/api/v1/namespaces/default/pods"
+VM = f"{VMS}/pg"
 PG_IMAGE = f"{vm.REPOSITORY}/vm-postgres:test"
 CLIENT_IMAGE = f"{vm.REPOSITORY}/pgbench:test"
 LOWEST, HIGHEST = (0.25, 1024), (1, 4096)  # CPUs, MiB
@@ -99,17 +97,14 @@ def size_of(status):
     return cpus_of(status["cpus"]), bytes_of(status["memorySize"]) / MIB
 
 
-class PostgresTest(ClusterTest):
-    options = {"nodes": 2}
-
+class PostgresTest(VmsTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         with tempfile.TemporaryDirectory() as folder:
             disk = os.path.join(folder, "postgres.tar")
             images.archive(disk, PG_IMAGE, images.layer_of({"disk.qcow2": (postgres_vm.example_disk(), 0o644)}), ["/disk.qcow2"])
-            for archive in (*vm.own_images(folder, "neonvm", "runner"), client_archive(folder), disk):
-                cls.cluster.request("import", archive)
+            cls.load(*vm.own_images(folder, "neonvm", "runner"), client_archive(folder), disk)
         cls.addClassCleanup(cls.show)
         vm.install(cls.cluster, "default")
 
@@ -121,8 +116,8 @@ class PostgresTest(ClusterTest):
             print(cls.cluster.kubectl(*words, check=False).stdout, file=sys.stderr)
         print(vm.neonvm(cls.cluster, "explain", "pg", check=False), file=sys.stderr)
 
-    def status(self):
-        return self.cluster.get(VM).get("status", {})
+    def status(self, name="pg"):
+        return super().status(name)
 
     def size(self):
         return size_of(self.status())

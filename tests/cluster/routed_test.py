@@ -10,12 +10,9 @@ import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from bench import programs, vm  # noqa: E402
-from bench.api import Refused  # noqa: E402
-from bench.fixture import ClusterTest, main, until  # noqa: E402
+from bench.fixture import main, until  # noqa: E402
+from bench.vms import MIGRATIONS, PODS, VmsTest  # noqa: E402
 
-VMS = "/apis/vm.neon.tech/v1/namespaces/default/virtualmachines"
-MIGRATIONS = "/apis/vm.neon.tech/v1/namespaces/default/virtualmachinemigrations"
-PODS = "/api/v1/namespaces/default/pods"
 WEB = f"""
 apiVersion: vm.neon.tech/v1
 kind: VirtualMachine
@@ -33,26 +30,14 @@ MOVE = {"apiVersion": "vm.neon.tech/v1", "kind": "VirtualMachineMigration", "met
         "spec": {"vmName": "web", "preventMigrationToSameHost": True}}
 
 
-class RoutedTest(ClusterTest):
-    options = {"nodes": 2}
-
+class RoutedTest(VmsTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         with tempfile.TemporaryDirectory() as folder:
-            for archive in vm.make_images(folder, "runner"):
-                cls.cluster.request("import", archive)
+            cls.load(*vm.make_images(folder, "runner"))
         cls.plane = vm.Plane(cls.cluster, **vm.as_installed(cls.cluster), config='runner_network = "routed"\n')
         cls.addClassCleanup(lambda: cls.plane.down(show=bool(os.environ.get("NEONVM_TEST_LOG"))))
-
-    def pod(self):
-        """When it is ready."""
-        try:
-            name = self.cluster.get(f"{VMS}/web").get("status", {}).get("podName")
-            found = self.cluster.get(f"{PODS}/{name}") if name else None
-        except Refused:
-            return None
-        return found if found and any(each["type"] == "Ready" and each["status"] == "True" for each in found["status"].get("conditions", ())) else None
 
     def guest(self, *words):
         return vm.neonvm(self.cluster, "exec", "web", "--", "/bin/busybox", *words)
@@ -73,7 +58,7 @@ class RoutedTest(ClusterTest):
 
     def test_a_routed_vm(self):
         self.cluster.kubectl("apply", "-f", "-", stdin=WEB)
-        pod = until(self.pod, "the VM is ready", 180)
+        pod = until(self.ready, "the VM is ready", 180)
         address = pod["status"]["podIP"]
         self.await_page(f"{address}:8080")
         self.it_sees_who_calls(address)
@@ -109,7 +94,7 @@ class RoutedTest(ClusterTest):
         booted = self.guest("cat", "/proc/sys/kernel/random/boot_id")
         self.cluster.call("POST", MIGRATIONS, MOVE)
         until(lambda: self.cluster.get(f"{MIGRATIONS}/move").get("status", {}).get("phase") == "Succeeded", "it has moved", 180)
-        pod = until(self.pod, "the VM is ready there", 60)
+        pod = until(self.ready, "the VM is ready there", 60)
         self.assertNotEqual(pod["spec"]["nodeName"], before["spec"]["nodeName"])
         self.await_page(f"{pod['status']['podIP']}:8080")
         self.assertEqual(self.guest("cat", "/proc/sys/kernel/random/boot_id"), booted)

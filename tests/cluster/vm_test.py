@@ -12,13 +12,9 @@ import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from bench import vm  # noqa: E402
-from bench.api import Refused  # noqa: E402
-from bench.fixture import ClusterTest, main, until  # noqa: E402
+from bench.fixture import main, until  # noqa: E402
+from bench.vms import MIGRATIONS, PODS, SECRETS, VMS, VmsTest, says  # noqa: E402
 
-VMS = "/apis/vm.neon.tech/v1/namespaces/default/virtualmachines"
-MIGRATIONS = "/apis/vm.neon.tech/v1/namespaces/default/virtualmachinemigrations"
-PODS = "/api/v1/namespaces/default/pods"
-SECRETS = "/api/v1/namespaces/default/secrets"
 WEB = f"""
 apiVersion: vm.neon.tech/v1
 kind: VirtualMachine
@@ -36,15 +32,12 @@ spec:
 """
 
 
-class VmTest(ClusterTest):
-    options = {"nodes": 2}
-
+class VmTest(VmsTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         with tempfile.TemporaryDirectory() as folder:
-            for archive in vm.make_images(folder, "neonvm", "runner"):
-                cls.cluster.request("import", archive)
+            cls.load(*vm.make_images(folder, "neonvm", "runner"))
         cls.addClassCleanup(cls.show)
         vm.install(cls.cluster, "default", "tenants")
 
@@ -53,29 +46,6 @@ class VmTest(ClusterTest):
         """For whoever reads the log of a failure."""
         done = cls.cluster.kubectl("logs", "-n", "neonvm-system", "-l", "app.kubernetes.io/name=neonvm-controller", "--tail=200", check=False)
         print(done.stdout, file=sys.stderr)
-
-    def there(self, path):
-        try:
-            return self.cluster.get(path)
-        except Refused as why:
-            if why.code == 404:
-                return None
-            raise
-
-    def status(self, name="web"):
-        return self.cluster.get(f"{VMS}/{name}").get("status", {})
-
-    def pod_of(self, name="web"):
-        return self.cluster.get(f"{PODS}/{self.status(name)['podName']}")
-
-    def ready(self, name="web"):
-        pod = self.status(name).get("podName")
-        if not pod:
-            return None
-        found = self.there(f"{PODS}/{pod}")
-        if not found:
-            return None
-        return found if any(each["type"] == "Ready" and each["status"] == "True" for each in found["status"].get("conditions", ())) else None
 
     def page(self, path, pod=None):
         """None: nobody serves it yet; a guest is there, and its pod ready, before its server is."""
@@ -110,7 +80,7 @@ class VmTest(ClusterTest):
 
     def ready_pod(self, namespace):
         for pod in self.cluster.get(f"/api/v1/namespaces/{namespace}/pods?labelSelector=vm.neon.tech/name=web")["items"]:
-            if any(each["type"] == "Ready" and each["status"] == "True" for each in pod["status"].get("conditions", ())):
+            if says(pod, "Ready", "True"):
                 return pod
         return None
 

@@ -115,21 +115,29 @@ class Kubelets:
                 listed = self.cluster.get(PODS + "?labelSelector=vm.neon.tech/name")
                 for pod in listed["items"]:
                     self.saw(pod)
-                self.follow(listed["metadata"]["resourceVersion"])
+                place = listed["metadata"]["resourceVersion"]
+                while place:  # thousands of pods are not read anew because a watch has ended in time
+                    place = self.follow(place)
             except (Refused, *AWAY):
                 time.sleep(0.1)
 
     def follow(self, version):
+        """Returns where the next watch goes on; None: the place is lost."""
         connection = self.cluster.connection()
         try:
-            connection.request("GET", f"{PODS}?watch=1&labelSelector=vm.neon.tech/name&resourceVersion={version}&timeoutSeconds=20")
+            connection.request("GET", f"{PODS}?watch=1&labelSelector=vm.neon.tech/name&resourceVersion={version}&timeoutSeconds=20&allowWatchBookmarks=true")
             answer = connection.getresponse()
             while not self.ending:
                 line = answer.readline()
-                event = json.loads(line) if line else {"type": "ERROR"}
-                if event["type"] == "ERROR":
-                    return
-                self.saw(event["object"], event["type"] == "DELETED")
+                if not line:
+                    return version
+                event = json.loads(line)
+                if event.get("type") in (None, "ERROR"):
+                    return None
+                version = event["object"]["metadata"]["resourceVersion"]
+                if event["type"] != "BOOKMARK":
+                    self.saw(event["object"], event["type"] == "DELETED")
+            return None
         finally:
             connection.close()
 
