@@ -298,9 +298,11 @@ void Scaling::adopt(Revision revision, Instant at) {
   target_ = wish(at);
 }
 
-// A VM that was growing to the former size may still be on its way there.
+// A VM that was growing to the former size may still be on its way there, unless its runner said, before we heard of the write, that it
+// follows this one.
 void Scaling::now_asked(const Resources& asked, Revision revision) {
-  peak_ = field_max(peak_, asked_);
+  const bool followed_before = revision.value > asked_revision_.value && actual_revision_.value >= revision.value;
+  peak_ = followed_before ? Resources{} : field_max(peak_, asked_);
   asked_ = asked;
   asked_revision_ = revision;
   saw_revision(revision);

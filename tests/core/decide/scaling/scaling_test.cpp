@@ -43,6 +43,18 @@ TEST_CASE("a size that was asked for is held until the VM is seen to follow the 
   CHECK(s.held() == units(3));
 }
 
+TEST_CASE("a VM that is seen to follow before its wish is has not the former size any more") {
+  Scaling s = vm(units(4), units(4));
+  s.actual_observed(units(1), {1, 0}, true, at(1));
+  CHECK(s.held() == units(4));
+  s.asked_observed(units(1), {1, 0}, at(2));
+  CHECK(s.held() == units(1));
+  // Somebody who writes another size without a number of its own tells nothing of what the VM follows.
+  s.asked_observed(units(3), {1, 0}, at(3));
+  s.asked_observed(units(2), {1, 0}, at(4));
+  CHECK(s.held() == units(3));
+}
+
 TEST_CASE("a permit above what was asked is not taken") {
   Scaling s = vm(units(1), units(1));
   const auto ask = s.next(at(0)).permit.value();

@@ -247,8 +247,18 @@ void ScalingWorld::show_spec(std::uint32_t choice) {
   scaling_->asked_observed(asked, revision, now_);
 }
 
-void ScalingWorld::show_actual(std::uint32_t choice) {
+void ScalingWorld::report() {
+  told_ = {actual_, following_revision_, actual_ == following_};
   scaling_->actual_observed(actual_, following_revision_, actual_ == following_, now_);
+}
+
+// A runner tells a change once.
+void ScalingWorld::report_news() {
+  if (told_ != std::tuple(actual_, following_revision_, actual_ == following_)) report();
+}
+
+void ScalingWorld::show_actual(std::uint32_t choice) {
+  report();
   if (choice % 2 == 0 && specs_.size() > 1 && specs_.front().second.value < following_revision_.value)
     scaling_->actual_observed(specs_.front().first, specs_.front().second, true, now_);
 }
@@ -277,7 +287,7 @@ void ScalingWorld::guest_comes_or_goes() {
   guest_ = !guest_;
   if (!guest_) return scaling_->guest_lost(now_);
   // A new session counts on what it finds, and the link tells what that is.
-  scaling_->actual_observed(actual_, following_revision_, actual_ == following_, now_);
+  report();
   believes_ = has();
   scaling_->guest_connected(now_);
 }
@@ -289,9 +299,16 @@ void ScalingWorld::start_all() {
     open_.erase(open_.begin());
     if (!open.done) take_effect(open);
     past_.push_back(open);
+    // The runner may be quicker than the store's answer.
+    if (quick_ = !quick_; quick_) follow();
     answer(open, true, 0);
     check();
   }
+}
+
+void ScalingWorld::follow() {
+  for (std::uint32_t i = 0; i < 80; ++i) move_vm(i == 0 ? 0 : 1);
+  report_news();
 }
 
 void ScalingWorld::settle() {
@@ -304,9 +321,8 @@ void ScalingWorld::settle() {
   for (int round = 0; round < 400 && now_ - calm < std::chrono::seconds(40); ++round) {
     const auto before = std::make_pair(spec_, scaling_->consent());
     start_all();
-    for (std::uint32_t i = 0; i < 80; ++i) move_vm(i == 0 ? 0 : 1);
+    follow();
     show_spec(0);
-    show_actual(1);
     note("settling");
     check();
     const Actions a = scaling_->next(now_);

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "core/decide/scaling.hpp"
@@ -46,6 +47,9 @@ class ScalingWorld {
   void answer_again(std::uint32_t choice);
   void move_vm(std::uint32_t choice);
   void show_spec(std::uint32_t choice);
+  void report();
+  void report_news();
+  void follow();                       // the VM gets to where its runner was told to take it
   void show_actual(std::uint32_t choice);
   void change_wishes(std::uint32_t choice);
   void guest_comes_or_goes();
@@ -72,6 +76,8 @@ class ScalingWorld {
   std::uint64_t spec_version_ = 1, seen_version_ = 1;
   Resources actual_, following_;
   Revision following_revision_;
+  std::tuple<Resources, Revision, bool> told_;   // by the runner, last
+  bool quick_ = false;
   bool guest_ = true;
   Resources believes_;           // the guest counts on so much
   Bytes needs_;                  // and refuses to go below
