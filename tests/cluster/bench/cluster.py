@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 
 from . import programs
 from .api import Api
@@ -99,6 +100,16 @@ class Cluster:
 
     def get(self, path):
         return self.call("GET", path)
+
+    def pages(self, path):
+        """A list, some hundred objects at a time: many thousands take longer than a call may."""
+        more = ""
+        while True:
+            page = self.get(f"{path}{'&' if '?' in path else '?'}limit=500{more}")
+            yield page
+            if not page["metadata"].get("continue"):
+                return
+            more = "&continue=" + urllib.parse.quote(page["metadata"]["continue"])
 
     def kubectl(self, *words, stdin=None, check=True, limit=120):
         done = subprocess.run([programs.find(["kubectl"])["kubectl"], "--kubeconfig", self.kubeconfig, *words], input=stdin, text=True,

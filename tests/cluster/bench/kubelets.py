@@ -112,10 +112,10 @@ class Kubelets:
     def watch(self):
         while not self.ending:
             try:
-                listed = self.cluster.get(PODS + "?labelSelector=vm.neon.tech/name")
-                for pod in listed["items"]:
-                    self.saw(pod)
-                place = listed["metadata"]["resourceVersion"]
+                for page in self.cluster.pages(PODS + "?labelSelector=vm.neon.tech/name"):
+                    for pod in page["items"]:
+                        self.saw(pod)
+                    place = page["metadata"]["resourceVersion"]
                 while place:  # thousands of pods are not read anew because a watch has ended in time
                     place = self.follow(place)
             except (Refused, *AWAY):
