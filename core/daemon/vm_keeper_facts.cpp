@@ -93,10 +93,10 @@ std::vector<RunnerFacts> VmKeeper::runner_facts(const std::string& vm_uid) {
     facts.node_known = is_known(facts.node);
     const auto before = known_since_.find(facts.name);
     facts.known_since = known[facts.name] = before == known_since_.end() ? tools_.loop.now() : before->second;
-    if (const auto link = links_.find(facts.name); link != links_.end()) {
-      facts.silent = link->second.silent;
-      note_object(link->second, facts);
-    }
+    const auto link = links_.find(facts.name);
+    // One that has no door yet, or none any more, answers nobody.
+    facts.silent = link == links_.end() || link->second.silent;
+    if (link != links_.end()) note_object(link->second, facts);
     facts.word = word_of(facts.name);
     all.push_back(std::move(facts));
   }

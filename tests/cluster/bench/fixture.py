@@ -4,6 +4,7 @@ import time
 import unittest
 
 from . import node, programs
+from .api import Refused
 from .cluster import Cluster
 
 SKIPPED = 77  # SKIP_RETURN_CODE of these tests in ctest
@@ -19,6 +20,15 @@ class ClusterTest(unittest.TestCase):
     def setUpClass(cls):
         cls.cluster = Cluster.up(**cls.options)
         cls.addClassCleanup(cls.cluster.down)
+
+    def there(self, path):
+        """None: it is not."""
+        try:
+            return self.cluster.get(path)
+        except Refused as why:
+            if why.code == 404:
+                return None
+            raise
 
 
 def until(condition, what, limit=60, pause=0.05):

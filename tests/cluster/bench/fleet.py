@@ -70,14 +70,6 @@ class FleetTest(ClusterTest):
     def ask(self, *what):
         return insist(self.cluster, *what)
 
-    def there(self, path):
-        try:
-            return self.cluster.get(path)
-        except Refused as why:
-            if why.code == 404:
-                return None
-            raise
-
     def create(self, name, **more):
         self.ask("POST", VMS, machine(name, **more))
         self.addCleanup(self.delete, name)

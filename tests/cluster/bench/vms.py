@@ -1,5 +1,4 @@
 """What tests of VMs in a cluster ask again and again."""
-from .api import Refused
 from .fixture import ClusterTest
 
 VMS = "/apis/vm.neon.tech/v1/namespaces/default/virtualmachines"
@@ -22,15 +21,6 @@ class VmsTest(ClusterTest):
         """Container images, into every node."""
         for archive in archives:
             cls.cluster.request("import", archive)
-
-    def there(self, path):
-        """None: it is not."""
-        try:
-            return self.cluster.get(path)
-        except Refused as why:
-            if why.code == 404:
-                return None
-            raise
 
     def status(self, name="web"):
         return self.cluster.get(f"{VMS}/{name}").get("status", {})
