@@ -3,6 +3,7 @@
 After each: no VM has two QEMUs unless it is being moved, and no node holds more than it has. At the end every VM runs as its
 object asks for, once, and its guest answers. NEONVM_SEED and NEONVM_EVENTS choose another run.
 """
+import json
 import os
 import random
 import signal
@@ -82,19 +83,26 @@ class Chaos:
     def settle(self):
         self.serve_again()
         for vm in VMS:
-            self.quietly("start", vm, "--no-wait")
-            self.quietly("scale", vm, "--cpus", "1", "--memory", "384Mi", "--no-wait")
+            self.lab.run("start", vm, "--no-wait")
+            self.lab.run("scale", vm, "--cpus", "1", "--memory", "384Mi", "--no-wait")
         for vm in VMS:
-            self.lab.until(lambda: self.rests(vm), f"{vm} runs, once, as it should", 180)
+            try:
+                self.lab.until(lambda: not self.unrest(vm), f"{vm} runs, once, as it should", 180)
+            except AssertionError as error:
+                raise AssertionError(f"{error}: {self.unrest(vm)}") from None
 
-    def rests(self, vm):
+    def unrest(self, vm):
+        """Why the VM is not yet as its object asks for."""
         status = self.lab.status(vm)
-        if status.get("phase") != "Running" or len(self.lab.qemus(vm)) != 1 or self.moving(vm):
-            return False
+        if status.get("phase") != "Running" or self.moving(vm):
+            return json.dumps(status)
+        if len(self.lab.qemus(vm)) != 1:
+            return f"{len(self.lab.qemus(vm))} QEMUs"
         try:
-            return self.lab.guest(vm, "nproc", timeout=30).strip() == "1"
-        except (Refused, subprocess.TimeoutExpired):
-            return False
+            cpus = self.lab.guest(vm, "nproc", timeout=30).strip()
+        except (Refused, subprocess.TimeoutExpired) as error:
+            return f"its guest: {error}"
+        return "" if cpus == "1" else f"its guest sees {cpus} CPUs"
 
 
 def two_hundred_random_events():
