@@ -62,6 +62,7 @@ struct RunnerLink::Impl : std::enable_shared_from_this<RunnerLink::Impl> {
   void connected(std::shared_ptr<runtime::Channel> open);
   void lose(const Error& error);
   void stop();
+  void owe();
   void fail_waiting(const Error& error);
   void received(const runtime::ChannelMessage& message);
   void dispatch(wire::RunnerMessage message);
@@ -146,9 +147,19 @@ void RunnerLink::Impl::stop() {
   bare = {};
   waking = resting_soon = false;
   count(false);
-  waiting.clear();
+  owe();
   if (channel) channel->close();
   channel.reset();
+}
+
+// Who asked counts on an answer, and may be in the middle of ending this link.
+void RunnerLink::Impl::owe() {
+  if (waiting.empty()) return;
+  std::vector<Done> owed;
+  for (auto& [id, request] : std::exchange(waiting, {})) owed.push_back(std::move(request.done));
+  loop.post([owed = std::move(owed)] {
+    for (const Done& done : owed) done(Error{Code::unavailable, "the link to the runner was given up"});
+  });
 }
 
 void RunnerLink::Impl::fail_waiting(const Error& error) {

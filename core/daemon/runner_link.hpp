@@ -1,11 +1,11 @@
 // RunnerLink: the near end of a runner's /v1/link: requests there, reports, samples and wishes back.
 //
 // Used by the agent and the controller, one link a runner each. Loop thread only; callbacks on it too, never from
-// inside a call of ours. Lifetime: after destruction or stop() no callback comes any more, `done`s included.
+// inside a call of ours. Lifetime: after destruction or stop() no callback comes any more but the `done`s that are owed.
 // Failure: the link comes back by itself for ever, after 50 ms doubling to 2 s; a runner that is gone is the
-// orchestrator's to tell. A request is answered by exactly one `done`: the runner's reply (which may say !ok),
-// deadline_exceeded, or unavailable when the link is down or went down under way: then the deed may have happened, and
-// asking again is safe, because requests are idempotent by content.
+// orchestrator's to tell. A request is answered by exactly one `done`, as long as the loop runs: the runner's reply (which
+// may say !ok), deadline_exceeded, or unavailable when the link is down, went down under way or was stopped: then the deed
+// may have happened, and asking again is safe, because requests are idempotent by content.
 // Rest: a link that may rest and over which nothing goes keeps the bare connection only. It counts as connected all the same, and links
 // anew, unseen but for a `report`, when something is asked or the runner ends the connection, as it does when it has news.
 #pragma once

@@ -18,7 +18,7 @@ struct Scripted {
   std::unique_ptr<runtime::HttpServer> server;
   std::shared_ptr<runtime::Channel> channel;             // the newest
   std::vector<std::uint64_t> held;                       // wishes to rest that are not answered yet
-  bool knows_rest = true, hold_rest = false;
+  bool knows_rest = true, hold_rest = false, hold_answers = false;
   int links = 0, rests = 0, requests = 0;
   std::uint64_t sequence = 0;
 
@@ -47,6 +47,7 @@ struct Scripted {
     const bool rest = std::holds_alternative<wire::Rest>(message->body);
     ++(rest ? rests : requests);
     if (rest && hold_rest) return held.push_back(message->id);
+    if (!rest && hold_answers) return;
     reply(message->id, rest);
   }
   void reply(std::uint64_t id, bool rest) {
@@ -168,4 +169,19 @@ TEST_CASE("a link that is stopped at rest is not woken, and does not count") {
   near.loop.run_until([] { return false; }, 100ms);
   CHECK(near.runner.links == 1);
   CHECK(near.rule->awake == 0);
+}
+
+TEST_CASE("who asked over a link that is stopped is answered all the same, once and not from inside") {
+  Near near;
+  REQUIRE(near.until([&] { return near.reports == 1; }));
+  near.runner.hold_answers = true;
+  near.ask();
+  REQUIRE(near.until([&] { return near.runner.requests == 1; }));
+  SECTION("stopped") { near.link->stop(); }
+  SECTION("destroyed") { near.link.reset(); }
+  CHECK(near.refusals == 0);
+  REQUIRE(near.until([&] { return near.refusals == 1; }));
+  near.loop.run_until([] { return false; }, 50ms);
+  CHECK(near.refusals == 1);
+  CHECK(near.answers == 0);
 }
