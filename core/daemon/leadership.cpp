@@ -42,7 +42,8 @@ void Leadership::answered(const Result<bool>& held, Instant asked) {
   } else if (held && !std::exchange(told_, true)) {
     runtime::log_info("leadership", "waits; another process leads", {{"lease", settings_.lease}});
   }
-  next_ = loop_.after(leads_ ? settings_.renew : settings_.retry, [this] { ask(); });
+  // Counted from the question: a server that takes half a second for each call has no time to lose between two.
+  next_ = loop_.at(asked + (leads_ ? settings_.renew : settings_.retry), [this] { ask(); });
 }
 
 void Leadership::lose(const std::string& why) {

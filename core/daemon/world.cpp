@@ -191,6 +191,8 @@ void watch_kind(World::Impl& impl, Kind kind, Stopper& stopper) {
       });
       pull_changes(impl, **watch, kind, stopper, wait);
       stopper.watching(nullptr);
+    } else if (wait == first_wait) {
+      runtime::log_warning("world", "a watch could not be opened; trying again", {{"kind", to_string(kind)}, {"error", watch.error().message}});
     }
     impl.loop.post([weak, kind] {
       if (const auto alive = weak.lock()) alive->failed(kind);

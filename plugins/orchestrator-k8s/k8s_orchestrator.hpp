@@ -78,7 +78,9 @@ class K8sOrchestrator final : public Orchestrator {
   void remove_secrets(const Object& vm, Deadline deadline);
   Result<std::string> vm_text(const std::string& name, const std::string& uid, Deadline deadline);
   Result<LeaseRecord> read_lease(const std::string& name, Deadline deadline);
-  Status write_lease(const LeaseRecord& before, const std::string& name, const std::string& holder, Duration ttl, Deadline);
+  // The Lease as it is then.
+  Result<LeaseRecord> write_lease(const LeaseRecord& before, const std::string& name, const std::string& holder, Duration ttl, Deadline);
+  bool held(const std::string& name, const LeaseRecord& written);
   [[nodiscard]] std::string path(Kind kind, const std::string& name) const;
 
   const std::shared_ptr<ApiClient> client_;

@@ -25,7 +25,8 @@ K8sWatch::K8sWatch(std::shared_ptr<ApiClient> client, WatchOptions options)
 
 Result<std::unique_ptr<K8sWatch>> K8sWatch::open(std::shared_ptr<ApiClient> client, WatchOptions options, Deadline deadline) {
   std::unique_ptr<K8sWatch> watch(new K8sWatch(std::move(client), std::move(options)));
-  while (watch->state_.must_list()) {
+  // The rest of a long list is read as changes are: begun anew when it takes longer than a call, it would never end.
+  while (watch->state_.must_list() && watch->next_page_.empty()) {
     if (now() >= deadline) return Error{Code::deadline_exceeded, watch->request().what + ": no answer in time"};
     watch->step(deadline);
     if (watch->failure_) return *watch->failure_;

@@ -34,7 +34,7 @@ struct WatchOptions {
 
 class K8sWatch final : public Watch {
  public:
-  // Reads the first list.
+  // Reads the first list's first page.
   static Result<std::unique_ptr<K8sWatch>> open(std::shared_ptr<ApiClient> client, WatchOptions options, Deadline deadline);
   Result<std::optional<Change>> next(Deadline deadline) override;
   void wake() override;

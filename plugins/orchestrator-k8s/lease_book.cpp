@@ -29,6 +29,11 @@ bool LeaseBook::may_take(const std::string& name, const LeaseRecord& seen, const
   return now - before.at > seen.lasts;
 }
 
+std::optional<LeaseRecord> LeaseBook::take_written(const std::string& name, const std::string& holder) {
+  const auto written = written_.extract(name);
+  return !written.empty() && written.mapped().holder == holder ? std::optional(written.mapped()) : std::nullopt;
+}
+
 Result<LeaseRecord> decode_lease(std::string_view text) {
   const Json json = Json::parse(text, nullptr, false);
   LeaseRecord record;

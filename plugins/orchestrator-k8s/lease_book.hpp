@@ -30,6 +30,10 @@ class LeaseBook {
  public:
   // `holder` may write itself into the record that was just seen.
   bool may_take(const std::string& name, const LeaseRecord& seen, const std::string& holder, Instant now);
+  // What the server answered to a write of ours.
+  void wrote(const std::string& name, const LeaseRecord& written) { written_[name] = written; }
+  // The last such, if it is this holder's; forgotten with that: a write over it that fails may have changed it all the same.
+  std::optional<LeaseRecord> take_written(const std::string& name, const std::string& holder);
 
  private:
   struct Seen {
@@ -37,6 +41,7 @@ class LeaseBook {
     Instant at{};
   };
   std::map<std::string, Seen> seen_;
+  std::map<std::string, LeaseRecord> written_;
 };
 
 Result<LeaseRecord> decode_lease(std::string_view json);

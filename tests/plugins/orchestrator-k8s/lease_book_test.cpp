@@ -22,6 +22,17 @@ TEST_CASE("a lease is taken over once it was seen unchanged for its own time, no
   CHECK_FALSE(book.may_take("other", record, "b", start + 7s + 1ms));
 }
 
+TEST_CASE("what was written is used once, by who wrote it") {
+  LeaseBook book;
+  CHECK_FALSE(book.take_written("l", "a"));
+  book.wrote("l", {"7", "a", 3s, 0, ""});
+  CHECK_FALSE(book.take_written("l", "b"));
+  book.wrote("l", {"8", "a", 3s, 0, ""});
+  CHECK_FALSE(book.take_written("other", "a"));
+  REQUIRE(book.take_written("l", "a") == LeaseRecord{"8", "a", 3s, 0, ""});
+  CHECK_FALSE(book.take_written("l", "a"));
+}
+
 TEST_CASE("a lease that nobody holds is free") {
   LeaseBook book;
   CHECK(book.may_take("l", {}, "a", start));

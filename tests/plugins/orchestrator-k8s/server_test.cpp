@@ -114,8 +114,8 @@ TEST_CASE("of two writers one is told of the conflict, and other software's fina
 
 namespace {
 
-// What the server has been asked of VirtualMachines by this method, as it counts it.
-double asked_by(ApiClient& client, const std::string& method) {
+// What the server has been asked by this method, as it counts it.
+double asked_by(ApiClient& client, const std::string& method, const std::string& resource = "virtualmachines") {
   ApiRequest read;
   read.what = "metrics";
   read.target = "/metrics";
@@ -123,7 +123,7 @@ double asked_by(ApiClient& client, const std::string& method) {
   double sum = 0;
   for (std::string line; std::getline(lines, line);) {
     const auto says = [&line](const std::string& text) { return line.find(text) != std::string::npos; };
-    if (says("apiserver_request_total{") && says("resource=\"virtualmachines\"") && says("verb=\"" + method + "\"")) sum += std::stod(line.substr(line.rfind(' ')));
+    if (says("apiserver_request_total{") && says("resource=\"" + resource + "\"") && says("verb=\"" + method + "\"")) sum += std::stod(line.substr(line.rfind(' ')));
   }
   return sum;
 }
@@ -150,6 +150,25 @@ TEST_CASE("the finalizer comes and goes with one request each") {
 }
 
 // No collector of garbage runs beside these tests.
+TEST_CASE("a lease is renewed with one request, and lost when somebody else wrote it") {
+  const std::string ns = fresh_namespace();
+  const auto door = open_door(ns), other = open_door(ns);
+  const auto client = *ApiClient::open(server_access());
+  const auto hold = [](Orchestrator& by, const std::string& holder) { return by.hold_lease("lead", holder, std::chrono::hours(1), in_time()); };
+  REQUIRE(hold(*door, "a").value_or(false));
+  const double reads = asked_by(*client, "GET", "leases"), writes = asked_by(*client, "PUT", "leases");
+  REQUIRE(hold(*door, "a").value_or(false));
+  REQUIRE(hold(*door, "a").value_or(false));
+  CHECK(asked_by(*client, "GET", "leases") == reads);
+  CHECK(asked_by(*client, "PUT", "leases") == writes + 2);
+  CHECK_FALSE(hold(*other, "b").value_or(true));
+  REQUIRE(other->release_lease("lead", "a", in_time()).ok());
+  REQUIRE(hold(*other, "b").value_or(false));
+  CHECK_FALSE(hold(*door, "a").value_or(true));
+  CHECK_FALSE(hold(*door, "a").value_or(true));
+  REQUIRE(hold(*other, "b").value_or(false));
+}
+
 TEST_CASE("a VM's own Secrets go before it does, others of their names stay") {
   const std::string ns = fresh_namespace();
   const auto door = open_door(ns);
@@ -212,6 +231,29 @@ TEST_CASE("a list longer than a page is read whole") {
   auto watch = K8sWatch::open(*ApiClient::open(server_access()), options, in_time());
   REQUIRE(watch.ok());
   int added = 0;
+  while (await_change(**watch).kind == ChangeKind::added) ++added;
+  CHECK(added == 7);
+}
+
+// Read whole before a watch counts as open, a list that takes longer than the call that opens it would be read from its beginning for ever.
+TEST_CASE("what lies behind a list's first page is read as changes are") {
+  const std::string ns = fresh_namespace();
+  const auto door = open_door(ns);
+  for (int i = 0; i < 7; ++i) must_create(*door, "vm" + std::to_string(i));
+  WatchOptions options;
+  options.ns = ns;
+  options.page = 3;
+  auto watch = K8sWatch::open(*ApiClient::open(server_access()), options, in_time());
+  REQUIRE(watch.ok());
+  bench("pause kube-apiserver");
+  int added = 0;
+  while (true) {
+    const auto change = (*watch)->next(std::chrono::steady_clock::now() + std::chrono::milliseconds(100));
+    if (!change || !*change) break;
+    ++added;
+  }
+  bench("resume kube-apiserver");
+  CHECK(added == 3);
   while (await_change(**watch).kind == ChangeKind::added) ++added;
   CHECK(added == 7);
 }
