@@ -149,7 +149,6 @@ TEST_CASE("the finalizer comes and goes with one request each") {
   CHECK(asked_by(*client, "PUT") == puts);
 }
 
-// No collector of garbage runs beside these tests.
 TEST_CASE("a lease is renewed with one request, and lost when somebody else wrote it") {
   const std::string ns = fresh_namespace();
   const auto door = open_door(ns), other = open_door(ns);
@@ -169,6 +168,7 @@ TEST_CASE("a lease is renewed with one request, and lost when somebody else wrot
   REQUIRE(hold(*other, "b").value_or(false));
 }
 
+// No collector of garbage runs beside these tests.
 TEST_CASE("a VM's own Secrets go before it does, others of their names stay") {
   const std::string ns = fresh_namespace();
   const auto door = open_door(ns);
@@ -221,7 +221,8 @@ TEST_CASE("a server of another authority is refused, and so is a stranger") {
   }
 }
 
-TEST_CASE("a list longer than a page is read whole") {
+// Of seven VMs, read by pages of three.
+std::unique_ptr<K8sWatch> seven_by_three() {
   const std::string ns = fresh_namespace();
   const auto door = open_door(ns);
   for (int i = 0; i < 7; ++i) must_create(*door, "vm" + std::to_string(i));
@@ -230,31 +231,29 @@ TEST_CASE("a list longer than a page is read whole") {
   options.page = 3;
   auto watch = K8sWatch::open(*ApiClient::open(server_access()), options, in_time());
   REQUIRE(watch.ok());
+  return std::move(*watch);
+}
+
+TEST_CASE("a list longer than a page is read whole") {
+  const auto watch = seven_by_three();
   int added = 0;
-  while (await_change(**watch).kind == ChangeKind::added) ++added;
+  while (await_change(*watch).kind == ChangeKind::added) ++added;
   CHECK(added == 7);
 }
 
 // Read whole before a watch counts as open, a list that takes longer than the call that opens it would be read from its beginning for ever.
 TEST_CASE("what lies behind a list's first page is read as changes are") {
-  const std::string ns = fresh_namespace();
-  const auto door = open_door(ns);
-  for (int i = 0; i < 7; ++i) must_create(*door, "vm" + std::to_string(i));
-  WatchOptions options;
-  options.ns = ns;
-  options.page = 3;
-  auto watch = K8sWatch::open(*ApiClient::open(server_access()), options, in_time());
-  REQUIRE(watch.ok());
+  const auto watch = seven_by_three();
   bench("pause kube-apiserver");
   int added = 0;
   while (true) {
-    const auto change = (*watch)->next(std::chrono::steady_clock::now() + std::chrono::milliseconds(100));
+    const auto change = watch->next(std::chrono::steady_clock::now() + std::chrono::milliseconds(100));
     if (!change || !*change) break;
     ++added;
   }
   bench("resume kube-apiserver");
   CHECK(added == 3);
-  while (await_change(**watch).kind == ChangeKind::added) ++added;
+  while (await_change(*watch).kind == ChangeKind::added) ++added;
   CHECK(added == 7);
 }
 
