@@ -179,7 +179,7 @@ void Scheduler::look_at_changed_nodes() {
     const auto node = ledger_.nodes().find(name);
     if (node == ledger_.nodes().end()) continue;
     const decide::NodeTotals totals = ledger_.totals(name);
-    const Resources free = node->second.schedulable ? totals.free() : Resources{};
+    const Resources free = node->second.schedulable && !totals.full ? totals.free() : Resources{};
     Resources& before = free_before_[name];
     more = more || exceeds_somewhere(free, before);
     before = free;

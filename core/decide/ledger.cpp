@@ -133,6 +133,7 @@ void Ledger::node_seen(const Node& node) {
   Account& books = account(node.name);
   books.capacity = kept.capacity;
   books.watermark = scaled(kept.capacity, kept.watermark);
+  books.pods = kept.pods;
   touch(books);
 }
 
@@ -149,6 +150,7 @@ void Ledger::enter(const Entry& entry) {
   books.reserved.add(size);
   if (entry.leaving) books.leaving.add(size);
   if (!entry.confirmed) ++books.unconfirmed;
+  ++books.holders;
   touch(books);
 }
 
@@ -158,6 +160,7 @@ void Ledger::strike(const Entry& entry) {
   books.reserved.take(size);
   if (entry.leaving) books.leaving.take(size);
   if (!entry.confirmed) --books.unconfirmed;
+  --books.holders;
   touch(books);
 }
 
@@ -195,7 +198,7 @@ void Ledger::rebuilt(std::vector<Booking> world, Instant confirm_by) {
   holders_.clear();
   was_rebuilt_ = true;
   for (Account& books : accounts_) {
-    books = Account{books.node, books.capacity, books.watermark, {}, {}, {}, 0, terms_.share > 0, books.changed, {}, {}};
+    books = Account{books.node, books.capacity, books.watermark, {}, {}, {}, 0, 0, books.pods, terms_.share > 0, books.changed, {}, {}};
     touch(books);
   }
   for (Booking& b : world) put(std::move(b));
@@ -268,6 +271,7 @@ Status Ledger::reserve(const Booking& wanted) {
     return Error{Code::already_exists, wanted.holder + " is booked on " + same->node};
   }
   if (nodes_.count(wanted.node) == 0) return Error{Code::not_found, "there is no node " + wanted.node};
+  if (account(wanted.node).full()) return Error{Code::out_of_capacity, wanted.node + " has as many pods as it takes"};
   const Resources room = free(account(wanted.node));
   const Resources size = taken(wanted);
   if (!fits_in(size, room)) return Error{Code::out_of_capacity, wanted.node + " lacks " + shortage(size, room)};
@@ -370,7 +374,7 @@ std::vector<Booking> Ledger::of_vm(const std::string& vm) const {
 NodeTotals Ledger::totals(const std::string& name) const {
   const Account* books = find_account(name);
   if (books == nullptr) return {};
-  return {books->capacity, books->reserved.value(), books->leaving.value(), books->watermark, kept(*books)};
+  return {books->capacity, books->reserved.value(), books->leaving.value(), books->watermark, kept(*books), books->full()};
 }
 
 Resources held_by(const VmSpec& spec, const VmStatus& status) {

@@ -21,6 +21,7 @@
 //  6. A VM with two holders does not grow.
 //  6a. What a holder was granted is kept when a new life of its asker wants less, for as long as the earlier life's last words
 //      may be on their way: a wish that it wrote may land after the new life has read the old one.
+//  6b. A request brings no new holder to a node that has as many as there may be pods. Facts may.
 //  7. A lease counts as reserved from its granting until the agent no longer lists it or LeaseTerms::longest() is over.
 //     After a rebuild the most that may be out counts as lent, until the node's agent has told what it has (and is old
 //     enough to know) or the longest lease is over.
@@ -71,6 +72,7 @@ Resources taken(const Booking& booking);
 struct NodeTotals {
   Resources capacity, reserved, leaving, watermark;
   Resources leased{};            // besides `reserved`: lent, or kept until lost promises have been restated
+  bool full = false;             // as many pods are there as may be: nothing new comes, however much is free
   [[nodiscard]] Resources free() const { return capacity - reserved - leased; }
   // By how much what stays is above the watermark. What is only lent drives nobody away.
   [[nodiscard]] Resources excess() const { return (reserved - leaving) - watermark; }
@@ -168,10 +170,12 @@ class Ledger {
     Resources capacity, watermark;
     Sum reserved, leaving, leased;
     std::uint32_t unconfirmed = 0;
+    std::uint32_t holders = 0, pods = 0;       // and how many may be; 0: any number
     bool may_have_lent = false;  // before the books were lost
     bool changed = false;
     std::vector<Lease> leases;
     std::map<std::uint64_t, AgentSeen> agents;
+    [[nodiscard]] bool full() const { return pods != 0 && holders >= pods; }
   };
 
   Instant clock(Instant now);

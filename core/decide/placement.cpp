@@ -76,6 +76,8 @@ std::string_view excluded(const Node& node, const PlacementWish& wish) {
   return {};
 }
 
+bool has_room(const NodeTotals& totals, const Resources& size) { return !totals.full && fits_in(size, totals.free()); }
+
 int score(const NodeTotals& totals, const Resources& size, const Resources& largest, const ScoreSettings& settings) {
   const Resources used = totals.reserved + size;
   const Resources& total = totals.capacity;
@@ -103,7 +105,7 @@ const NodeView* best_node(const std::vector<const NodeView*>& nodes, const Place
   const Resources largest = largest_of(nodes);
   std::optional<Ranked> best;
   for (const NodeView* view : nodes) {
-    if (!fits_in(wish.size, view->totals.free()) || !excluded(view->node, wish).empty()) continue;
+    if (!has_room(view->totals, wish.size) || !excluded(view->node, wish).empty()) continue;
     const Ranked ranked{view, score(view->totals, wish.size, largest, settings)};
     if (!best || better(ranked, *best)) best = ranked;
   }
@@ -126,7 +128,8 @@ Error why_no_node(std::vector<const NodeView*> nodes, const PlacementWish& wish)
     const NodeView& view = *nodes[i];
     const std::string_view no = excluded(view.node, wish);
     why += (i == 0 ? "" : "; ") + view.node.name + " ";
-    why += no.empty() ? "lacks " + shortage(wish.size, view.totals.free()) : std::string(no);
+    if (no.empty() && view.totals.full) why += "has as many pods as it takes";
+    else why += no.empty() ? "lacks " + shortage(wish.size, view.totals.free()) : std::string(no);
   }
   if (nodes.size() > shown) why += "; and " + std::to_string(nodes.size() - shown) + " more";
   if (!possible) return Error{Code::refused, "no node may take it: " + why};

@@ -60,6 +60,8 @@ double usage_score(double share_of_use, const ScoreSettings& settings);
 // memory that any of the nodes has, so that large nodes are preferred by `peak`.
 int score(const NodeTotals& totals, const Resources& size, const Resources& largest, const ScoreSettings& settings);
 
+bool has_room(const NodeTotals& totals, const Resources& size);
+
 // Why a node may never take it, whatever its use; empty: it may.
 std::string_view excluded(const Node& node, const PlacementWish& wish);
 

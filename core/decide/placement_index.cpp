@@ -128,7 +128,7 @@ void PlacementIndex::refresh(Branch& leaf) {
   leaf.box = {};
   for (std::uint32_t i = leaf.begin; i < leaf.end; ++i) {
     const Entry& entry = entries_[order_[i]];
-    if (entry.view.node.schedulable) leaf.box.add(entry.view);
+    if (entry.view.node.schedulable && !entry.view.totals.full) leaf.box.add(entry.view);
   }
 }
 
@@ -222,7 +222,7 @@ int PlacementIndex::bound(const Box& box, const Resources& size) const {
 void PlacementIndex::look_at(const Entry& entry, const PlacementWish& wish, Best& best) {
   ++looked_at_;
   const NodeTotals& t = entry.view.totals;
-  if (!fits_in(wish.size, t.free()) || !excluded(entry.view.node, wish).empty()) return;
+  if (!has_room(t, wish.size) || !excluded(entry.view.node, wish).empty()) return;
   const int points = score(t, wish.size, largest_, settings_);
   if (best.beaten_by(points, t.free().memory, entry.view.node.name)) best = {&entry.view, points, t.free().memory};
 }

@@ -17,6 +17,7 @@ struct Node {
   double watermark = 0.9;            // above this share the scheduler wants VMs to leave; (0, 1]
   bool schedulable = true;
   std::map<std::string, std::string> labels;
+  std::uint32_t pods = 0;            // that may be there at once, VMs' and others'; 0: as many as find room
 
   friend bool operator==(const Node&, const Node&) = default;
 };

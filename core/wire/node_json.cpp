@@ -8,6 +8,7 @@ void describe(auto& v, Like<Node> auto& n) {
   v.need("capacity", n.capacity);
   v.field_or("watermark", n.watermark, 0.9);
   v.field_or("schedulable", n.schedulable, true);
+  v.field_or("pods", n.pods, 0);
 }
 
 void describe(auto& v, Like<Neighbour> auto& n) {

@@ -1,7 +1,9 @@
 #include "plugins/orchestrator-k8s/node_object.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 
 #include "core/wire/model_json.hpp"
 #include "core/wire/node_status.hpp"
@@ -36,7 +38,8 @@ bool is_cordoned(const Json& json) {
 }
 
 // A node that has not reported yet can give nothing.
-Status read_capacity(const Json& json, Resources& capacity) {
+Status read_capacity(const Json& json, Node& node) {
+  Resources& capacity = node.capacity;
   const std::string cpu = text_at(json, "/status/allocatable/cpu"), memory = text_at(json, "/status/allocatable/memory");
   if (!cpu.empty()) {
     const auto value = parse_milli_cpu(cpu);
@@ -47,6 +50,12 @@ Status read_capacity(const Json& json, Resources& capacity) {
     const auto value = parse_bytes(memory);
     if (!value) return value.error().at("status.allocatable.memory");
     capacity.memory = *value;
+  }
+  if (const std::string pods = text_at(json, "/status/allocatable/pods"); !pods.empty()) {
+    const auto value = parse_bytes(pods);  // a quantity, as "1k" for thousand
+    if (!value) return value.error().at("status.allocatable.pods");
+    node.pods = static_cast<std::uint32_t>(std::min<std::uint64_t>(value->value, std::numeric_limits<std::uint32_t>::max()));
+    if (node.pods == 0) node.schedulable = false;
   }
   return {};
 }
@@ -82,7 +91,7 @@ Result<Object> node_object(std::string_view text) {
   node.name = text_at(json, "/metadata/name");
   node.labels = texts_at(json, "/metadata/labels");
   node.schedulable = !is_cordoned(json) && is_ready(json);
-  if (Status read = read_capacity(json, node.capacity); !read) return read.error();
+  if (Status read = read_capacity(json, node); !read) return read.error();
   const auto annotations = texts_at(json, "/metadata/annotations");
   if (const auto found = annotations.find(watermark_annotation); found != annotations.end()) {
     if (Status read = read_watermark(found->second, node.watermark); !read) return read.error();

@@ -67,6 +67,20 @@ class FaultsTest(FleetTest):
         self.cluster.call("DELETE", f"{PODS}/{pod}?gracePeriodSeconds=0")
         self.assertNotEqual(self.await_running("lost")["metadata"]["name"], pod)
 
+    def test_a_node_that_takes_no_more_pods_is_passed_over(self):
+        for node in ("few1", "few2"):
+            self.cluster.add_fake_node(node, labels={"few": "yes"}, pods="1")
+        for name in ("first", "second"):
+            self.create(name, nodeSelector={"few": "yes"})
+        nodes = {self.await_running(name)["spec"]["nodeName"] for name in ("first", "second")}
+        self.assertEqual(nodes, {"few1", "few2"})
+        self.create("third", nodeSelector={"few": "yes"})
+        until(lambda: "few1 has as many pods as it takes" in self.status("third").get("message", "") + self.condition("third", "Available").get("message", ""),
+              "its status says why it waits")
+        self.assertEqual(self.pods("third"), [])
+        self.delete("first")
+        self.await_running("third")
+
     def test_a_quota_is_told_and_more_of_it_is_used_at_once(self):
         self.cluster.call("POST", QUOTAS, {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "small"}, "spec": {"hard": {"pods": "0"}}})
         self.addCleanup(self.cluster.call, "DELETE", f"{QUOTAS}/small")

@@ -132,11 +132,11 @@ class Cluster:
             file.write(f"{head}  user: {{{user}}}\n{tail}")
         return path
 
-    def add_fake_node(self, name, cpu="8", memory="32Gi", labels=None):
+    def add_fake_node(self, name, cpu="8", memory="32Gi", labels=None, pods="1000"):
         """A node without a kubelet, Ready for good; pods that are bound to it stay Pending. Needs the option fake_nodes."""
         self.call("POST", "/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", "metadata": {
             "name": name, "labels": {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64", **(labels or {})}}})
-        room = {"cpu": cpu, "memory": memory, "pods": "1000"}
+        room = {"cpu": cpu, "memory": memory, "pods": pods}
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         ready = {"type": "Ready", "status": "True", "reason": "FakeNode", "message": "", "lastHeartbeatTime": now, "lastTransitionTime": now}
         self.call("PATCH", f"/api/v1/nodes/{name}/status", {"status": {"capacity": room, "allocatable": room, "conditions": [ready]}},

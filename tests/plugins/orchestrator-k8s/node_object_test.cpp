@@ -39,3 +39,19 @@ TEST_CASE("a node is what it may give, and takes VMs when it is ready and not co
   CHECK(found->labels.at("zone") == "a");
   CHECK_FALSE(wire::decode_node(*decode(Kind::node, node(R"({"conditions":[{"type":"Ready","status":"Unknown"}]})")))->schedulable);
 }
+
+TEST_CASE("a node takes so many pods as its kubelet says, and any number if that says nothing") {
+  const auto pods = [](const std::string& said) {
+    const auto object = decode(Kind::node, node(R"({"allocatable":{)" + said + R"(},"conditions":[{"type":"Ready","status":"True"}]})"));
+    REQUIRE(object.ok());
+    return wire::decode_node(*object).value();
+  };
+  CHECK(pods(R"("pods":"110")").pods == 110);
+  CHECK(pods(R"("pods":"1k")").pods == 1000);
+  CHECK(pods("").pods == 0);
+  CHECK(pods("").schedulable);
+  CHECK_FALSE(pods(R"("pods":"0")").schedulable);
+  const auto bad = decode(Kind::node, node(R"({"allocatable":{"pods":"many"}})"));
+  REQUIRE_FALSE(bad.ok());
+  CHECK(bad.error().message.find("status.allocatable.pods") != std::string::npos);
+}

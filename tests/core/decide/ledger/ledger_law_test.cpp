@@ -17,7 +17,7 @@ Resources size(std::uint32_t n) { return {MilliCpu{250 * (n % 13)}, Bytes{gib * 
 class Books {
  public:
   Books() {
-    for (std::uint32_t n = 0; n < 3; ++n) ledger_.node_seen({name(n, "n"), unit * (8 + 8 * n), 0.9, true, {}});
+    for (std::uint32_t n = 0; n < 3; ++n) ledger_.node_seen({name(n, "n"), unit * (8 + 8 * n), 0.9, true, {}, 2 + n});
   }
 
   std::string step(std::uint32_t choice) {
@@ -78,7 +78,12 @@ class Books {
   }
 
   std::string reserve(const Booking& wanted) {
+    const bool full = ledger_.totals(wanted.node).full, known = ledger_.find(wanted.holder) != nullptr;
     const auto done = ledger_.reserve(wanted);
+    std::uint32_t there = 0;
+    for (const auto& [holder, booking] : ledger_.bookings()) there += booking.node == wanted.node;
+    if (ledger_.totals(wanted.node).full != (there >= ledger_.nodes().at(wanted.node).pods)) return "6b: pods are not counted";
+    if (done && full && !known) return "6b: one more than may be";
     if (!done && ledger_.bookings().size() != before_.bookings().size()) return "4: a refusal booked something";
     return requests_only();
   }

@@ -29,6 +29,31 @@ TEST_CASE("upstream's node accounting") {
   CHECK(ledger.totals("n").reserved == Resources{MilliCpu{2000}, Bytes{8 * gib}});
 }
 
+TEST_CASE("a node takes no more pods than it may, however small") {
+  Ledger ledger;
+  Node small = node("n", f(10));
+  small.pods = 2;
+  ledger.node_seen(small);
+  REQUIRE(ledger.reserve(booking("a", f(1))).ok());
+  CHECK_FALSE(ledger.totals("n").full);
+  SECTION("another VM's") { REQUIRE(ledger.reserve(booking("b", f(1))).ok()); }
+  SECTION("one that wants nothing, and came by itself") { ledger.holder_seen(booking("b", {})); }
+  SECTION("after the books were lost") { ledger.rebuilt({booking("a", f(1)), booking("b", f(1))}, now); }
+  CHECK(ledger.totals("n").full);
+  const Status refused = ledger.reserve(booking("c", f(1)));
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().code == Code::out_of_capacity);
+  CHECK(refused.error().message == "n has as many pods as it takes");
+  CHECK(ledger.ask("a", f(2), factor, f(1), now)->permit == f(2));
+  ledger.released("b");
+  CHECK(ledger.reserve(booking("c", f(1))).ok());
+  SECTION("none is asked for any more") {
+    small.pods = 0;
+    ledger.node_seen(small);
+    CHECK(ledger.reserve(booking("d", f(1))).ok());
+  }
+}
+
 TEST_CASE("upstream's reconcile vectors") {
   struct Row {
     const char* name;

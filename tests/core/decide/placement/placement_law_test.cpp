@@ -106,6 +106,7 @@ class TwoAnswers {
     if (what < 6 && nodes_.count(name) != 0) {
       NodeTotals& totals = nodes_[name].totals;
       totals.reserved = gibs(draw(0, 25));
+      totals.full = draw(0, 6) == 0;
       return index_.totals_changed(name, totals);
     }
     compare(name);
@@ -115,6 +116,7 @@ class TwoAnswers {
   void put(const std::string& name) {
     NodeView v = view(name, {MilliCpu{1000 * draw(0, 20)}, Bytes{gib * draw(0, 20)}}, gibs(draw(0, 12)));
     v.node.schedulable = draw(0, 8) != 0;
+    v.totals.full = draw(0, 8) == 0;
     if (draw(0, 4) == 0) v.node.labels["disk"] = "ssd";
     nodes_[name] = v;
     index_.node_changed(v);

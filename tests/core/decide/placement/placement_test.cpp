@@ -63,6 +63,18 @@ TEST_CASE("a refusal to place says what each node lacks") {
   CHECK(choose_node({}, {cpus(1), {}, "", ""}, {}).error().code == Code::out_of_capacity);
 }
 
+TEST_CASE("a node that has as many pods as it takes is passed over, however much is free") {
+  std::vector<NodeView> nodes{view("a", 10, 5), view("b", 10, 1)};
+  REQUIRE(choose_node(nodes, {cpus(1), {}, "", ""}, {}).value() == "a");
+  nodes[0].totals.full = true;
+  CHECK(choose_node(nodes, {cpus(1), {}, "", ""}, {}).value() == "b");
+  nodes[1].totals.full = true;
+  const auto none = choose_node(nodes, {cpus(1), {}, "", ""}, {});
+  REQUIRE_FALSE(none.ok());
+  CHECK(none.error().code == Code::out_of_capacity);
+  CHECK(none.error().message.find("a has as many pods as it takes; b has as many") != std::string::npos);
+}
+
 TEST_CASE("above the watermark the smallest VM that is enough leaves, for a node that stays below its own") {
   const std::vector<NodeView> nodes = {view("a", 10, 10), view("b", 10, 5), view("c", 10, 8.5)};
   const auto plan = moves(nodes, {mover("big", "a", 6), mover("fit", "a", 2), mover("small", "a", 0.5), mover("other", "b", 1)});
