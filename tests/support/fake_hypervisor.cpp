@@ -116,16 +116,18 @@ FakeWorld::Process FakeWorld::find(const std::string& run_dir) {
   return found != by_run_dir_.end() && found->second->alive ? found->second : nullptr;
 }
 
-void FakeWorld::at(Instant when, std::function<void()> action) {
-  due_.emplace(when, std::move(action));
+void FakeWorld::at(const Process& process, Instant when, std::function<void()> action) {
+  due_.emplace(when, Due{process, std::move(action)});
+  process->due.insert(when);
+  process->stirred.notify_all();
   changed_.notify_all();
 }
 
 void FakeWorld::run_due(Instant now) {
   while (!due_.empty() && due_.begin()->first <= now) {
-    const auto action = std::move(due_.begin()->second);
-    due_.erase(due_.begin());
-    action();
+    auto first = due_.extract(due_.begin());
+    if (const auto process = first.mapped().of.lock()) process->due.erase(process->due.find(first.key()));
+    first.mapped().action();
     note_crimes();
     changed_.notify_all();
   }
@@ -144,12 +146,24 @@ bool FakeWorld::wait_until(Lock& lock, Deadline deadline, const std::function<bo
   }
 }
 
+void FakeWorld::listen_to(FakeProcess& process, Lock& lock, Deadline deadline) {
+  while (true) {
+    const Instant now = clock_now();
+    run_due(now);
+    if (!process.events.empty() || !process.alive || now >= deadline) return;
+    Instant until = std::min(deadline, now + std::chrono::hours(1));
+    if (!process.due.empty()) until = std::min(until, *process.due.begin());
+    process.stirred.wait_until(lock, until);
+  }
+}
+
 void FakeWorld::emit(FakeProcess& process, MachineEvent event) {
   if (!process.alive) return;
   if (replaces_older(event.kind)) {
     std::erase_if(process.events, [&](const MachineEvent& old) { return old.kind == event.kind; });
   }
   process.events.push_back(std::move(event));
+  process.stirred.notify_all();
   changed_.notify_all();
 }
 
@@ -161,6 +175,7 @@ void FakeWorld::end(FakeProcess& process, MachinePhase phase, const std::string&
   process.gone_why = why;
   release_disks(process);
   if (!process.listening.empty()) listening_.erase(process.listening);
+  process.stirred.notify_all();
   changed_.notify_all();
 }
 

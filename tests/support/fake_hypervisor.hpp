@@ -78,9 +78,11 @@ class FakeWorld {
 
   // All with mutex_ held.
   Process find(const std::string& run_dir);
-  void at(Instant when, std::function<void()> action);
+  void at(const Process& process, Instant when, std::function<void()> action);
   void run_due(Instant now);
   bool wait_until(Lock& lock, Deadline deadline, const std::function<bool()>& done);
+  // For its events. Hundreds of machines are listened to at once: what one of them does must not wake those who listen to others.
+  void listen_to(FakeProcess& process, Lock& lock, Deadline deadline);
   void emit(FakeProcess& process, MachineEvent event);
   void end(FakeProcess& process, MachinePhase phase, const std::string& why);
   void release_disks(const FakeProcess& process);
@@ -97,7 +99,11 @@ class FakeWorld {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::multimap<Instant, std::function<void()>> due_;
+  struct Due {
+    std::weak_ptr<FakeProcess> of;
+    std::function<void()> action;
+  };
+  std::multimap<Instant, Due> due_;
   std::map<std::string, Process> by_run_dir_;
   std::map<std::string, Process> listening_;             // address -> target
   std::map<std::string, std::string> writers_;           // disk -> run_dir

@@ -78,7 +78,7 @@ Result<CpuState> FakeMachine::set_cpus(std::uint32_t count, Deadline deadline) {
   const auto moving = slots_to_move(process, count, how.refusing_cpus);
   for (const std::uint32_t slot : moving) {
     if (how.silent_cpus.contains(slot)) continue;
-    world_->at(clock_now() + how.cpu_lag,
+    world_->at(process_, clock_now() + how.cpu_lag,
                [world = world_.get(), at = process_, slot, fill] { world->move_slot(at, slot, fill); });
   }
   CpuState state{whole(count), {}, true, ""};
@@ -111,7 +111,7 @@ void FakeWorld::step_memory(const Process& process, std::uint64_t order) {
   now = goal > now ? std::min(goal, now + step) : std::max(goal, now - step);
   process->memory_moved = clock_now();
   emit(*process, {MachineEventKind::memory_changed, now, {}, ""});
-  if (now != goal) at(clock_now() + how.memory_lag, [this, process, order] { step_memory(process, order); });
+  if (now != goal) at(process, clock_now() + how.memory_lag, [this, process, order] { step_memory(process, order); });
 }
 
 Status FakeMachine::want_memory(Bytes pluggable, Deadline deadline) {
@@ -127,7 +127,7 @@ Status FakeMachine::want_memory(Bytes pluggable, Deadline deadline) {
   process.state.plugged_wish = wish;
   process.memory_moved = clock_now();
   const std::uint64_t order = ++process.memory_order;
-  world_->at(clock_now() + world_->behaviour_of(process).memory_lag,
+  world_->at(process_, clock_now() + world_->behaviour_of(process).memory_lag,
              [world = world_.get(), at = process_, order] { world->step_memory(at, order); });
   world_->run_due(clock_now());
   return {};
@@ -153,7 +153,7 @@ Status FakeMachine::press_power_button(Deadline deadline) {
   world_->emit(*process_, {MachineEventKind::shutdown_requested, {}, {}, ""});
   const FakeBehaviour how = world_->behaviour_of(*process_);
   if (how.ignores_power_button || process_->state.phase != MachinePhase::running) return {};
-  world_->at(clock_now() + how.power_off_lag, [world = world_.get(), at = process_] {
+  world_->at(process_, clock_now() + how.power_off_lag, [world = world_.get(), at = process_] {
     world->emit(*at, {MachineEventKind::powered_off, {}, {}, "guest powered off"});
     world->end(*at, MachinePhase::shut_down, "guest powered off");
   });
@@ -198,7 +198,7 @@ Status FakeMachine::remove_forward(const Port& port, Deadline deadline) {
 Result<std::optional<MachineEvent>> FakeMachine::next_event(Deadline deadline) {
   Lock lock(world_->mutex_);
   FakeProcess& process = *process_;
-  world_->wait_until(lock, deadline, [&] { return !process.events.empty() || !process.alive; });
+  world_->listen_to(process, lock, deadline);
   if (process.events.empty()) {
     if (process.alive) return std::optional<MachineEvent>();
     return std::optional<MachineEvent>(MachineEvent{MachineEventKind::gone, {}, {}, process.gone_why});

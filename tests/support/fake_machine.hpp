@@ -3,6 +3,7 @@
 // All of FakeProcess is guarded by the world's mutex.
 #pragma once
 
+#include <condition_variable>
 #include <deque>
 #include <memory>
 #include <set>
@@ -17,6 +18,8 @@ struct FakeProcess {
   MachineState state;
   std::set<std::uint32_t> slots;
   std::deque<MachineEvent> events;
+  std::multiset<Instant> due;       // what will happen to it, of the world's
+  std::condition_variable stirred;  // an event came, it ended, or something is due sooner
   std::string gone_why;
   bool alive = true;
   bool held = false;

@@ -118,7 +118,7 @@ Status FakeMachine::migrate_to(const std::string& address, const MigrationSpec&,
   }
   process.migration = {MigrationState::setup, {}, ""};
   const std::uint64_t order = ++process.migration_order;
-  world_->at(clock_now(), [world = world_.get(), at = process_, address, order] {
+  world_->at(process_, clock_now(), [world = world_.get(), at = process_, address, order] {
     world->begin_migration(at, address, order);
   });
   return {};
@@ -139,7 +139,7 @@ void FakeWorld::begin_migration(const Process& source, const std::string& addres
   emit(*target, {MachineEventKind::migration, {}, target->migration, ""});
   const FakeBehaviour how = behaviour_of(*source);
   if (how.migration_hangs) return;
-  at(clock_now() + how.migration_lag, [this, source, order] { finish_migration(source, order); });
+  at(source, clock_now() + how.migration_lag, [this, source, order] { finish_migration(source, order); });
 }
 
 void FakeWorld::fail_migration(FakeProcess& source, const std::string& why) {

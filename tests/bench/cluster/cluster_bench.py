@@ -18,7 +18,6 @@ import argparse
 import json
 import os
 import re
-import resource
 import statistics
 import sys
 import tempfile
@@ -252,12 +251,9 @@ def idle(cluster, plane, options):
     show(f"{options.idle} idle VMs: requests to the server in {options.idle_seconds} s", sum(requests_seen(cluster).values()) - requests, "")
 
 
-def several_kubelets(cluster, nodes):
-    """A runner without a container takes some six descriptors; as many processes as their limit asks for."""
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    part = max(1, limit // 8 // 900)
-    names = [f"fake{number}" for number in range(1, nodes + 1)]
-    return [Kubelets(cluster, set(names[at:at + part])) for at in range(0, nodes, part)]
+def a_kubelet_each(cluster, nodes):
+    """A runner without a container takes some six descriptors and a turn of its process's loop: as many processes as nodes."""
+    return [Kubelets(cluster, {f"fake{number}"}) for number in range(1, nodes + 1)]
 
 
 def running(options):
@@ -266,7 +262,7 @@ def running(options):
         for number in range(1, nodes + 1):
             cluster.add_fake_node(f"fake{number}", cpu="1000", memory="1000Gi")
         installed = prepared(cluster)
-        kubelets = several_kubelets(cluster, nodes)
+        kubelets = a_kubelet_each(cluster, nodes)
         plane = vm.Plane(cluster, **installed)
         minded = Minded(plane)
         try:
@@ -287,12 +283,27 @@ def running(options):
             show(f"{options.running} running VMs: requests to the server in {options.idle_seconds} s", sum(made.values()), "",
                  "   " + ", ".join(f"{name} {number:.0f}" for name, number in sorted(made.items())))
             show(f"{options.running} running VMs: starts of the control plane anew until then", minded.ends, "")
+            take_over(options.running, plane, minded)
         finally:
             minded.over = True
             plane.down()
             for each in kubelets:
                 each.runners.kill()  # hundreds of machines in memory take their time to end, and nobody wants to know how
                 each.down()
+
+
+def take_over(count, plane, minded):
+    """Its process is killed, and the next one links with every runner anew."""
+    ends, most = minded.ends, 0.0
+    plane.process.kill()
+    until(lambda: minded.ends > ends, "the control plane is started again")
+    until(lambda: vm.LEADS in plane.text(), "it leads", 300)
+    end = time.monotonic() + 30 + count / 40  # nothing tells when it has linked with the last
+    while time.monotonic() < end:
+        most = max(most, weight(plane.process.pid)[0])
+        time.sleep(0.5)
+    time.sleep(75)  # as above
+    show(f"{count} running VMs: memory of a control plane that took over", weight(plane.process.pid)[0], "MiB", f"   (most while it did {most:.1f})")
 
 
 def scale(options):

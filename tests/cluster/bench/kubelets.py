@@ -10,10 +10,10 @@ import tempfile
 import threading
 import time
 
-from .api import Refused
+from .api import Kept, Refused
 from .daemons import die_with
 
-PODS = "/api/v1/pods"
+PODS = "/api/v1/pods?labelSelector=vm.neon.tech/name"
 RUNNER = "neonvm-runner"
 AWAY = (OSError, http.client.HTTPException, ValueError)
 
@@ -23,7 +23,9 @@ class Kubelets:
     runners', as to be in another network; net: the first half of their addresses then, in place of loopback."""
 
     def __init__(self, cluster, nodes=None, inside=(), net=None):
-        self.cluster, self.nodes = cluster, nodes
+        self.cluster, self.nodes, self.api = cluster, nodes, Kept(cluster)
+        # As a kubelet: a watch that is told of every pod, for each of a dozen nodes, is more than this process can read.
+        self.pods = PODS + (f"&fieldSelector=spec.nodeName={min(nodes)}" if nodes and len(nodes) == 1 else "")
         self.folder = tempfile.mkdtemp(prefix="neonvm-kubelets-")
         self.runners = subprocess.Popen([*inside, os.environ["CLUSTER_RUNNERS"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                         preexec_fn=die_with(os.getpid()))
@@ -112,7 +114,7 @@ class Kubelets:
     def watch(self):
         while not self.ending:
             try:
-                for page in self.cluster.pages(PODS + "?labelSelector=vm.neon.tech/name"):
+                for page in self.cluster.pages(self.pods):
                     for pod in page["items"]:
                         self.saw(pod)
                     place = page["metadata"]["resourceVersion"]
@@ -125,7 +127,7 @@ class Kubelets:
         """Returns where the next watch goes on; None: the place is lost."""
         connection = self.cluster.connection()
         try:
-            connection.request("GET", f"{PODS}?watch=1&labelSelector=vm.neon.tech/name&resourceVersion={version}&timeoutSeconds=20&allowWatchBookmarks=true")
+            connection.request("GET", f"{self.pods}&watch=1&resourceVersion={version}&timeoutSeconds=20&allowWatchBookmarks=true")
             answer = connection.getresponse()
             while not self.ending:
                 line = answer.readline()
@@ -160,7 +162,7 @@ class Kubelets:
             self.until_taken(lambda: self.start(pod))
 
     def project(self, namespace, wanted, folder):
-        data = self.cluster.get(f"/api/v1/namespaces/{namespace}/secrets/{wanted['secretName']}")["data"]
+        data = self.api.call("GET", f"/api/v1/namespaces/{namespace}/secrets/{wanted['secretName']}")["data"]
         os.makedirs(folder, exist_ok=True)
         for item in wanted.get("items") or [{"key": key, "path": key} for key in data]:
             with open(os.path.join(folder, item["path"]), "wb") as file:
@@ -198,16 +200,16 @@ class Kubelets:
         good = status and json.loads(status)["phase"].lower() == "succeeded"
         end = {"exitCode": 0 if good else 137, "reason": "Completed" if good else "Error", "message": status, "finishedAt": now(), "startedAt": now()}
         self.write(pod, {"phase": "Succeeded" if good else "Failed", "containerStatuses": [container({"terminated": end})]})
-        stored = self.cluster.get(path_of(pod))
+        stored = self.api.call("GET", path_of(pod))
         if stored["metadata"]["uid"] == pod["metadata"]["uid"] and stored["metadata"].get("deletionTimestamp"):
             self.remove(pod)
 
     def write(self, pod, status):
-        self.cluster.call("PATCH", path_of(pod) + "/status", {"metadata": {"uid": pod["metadata"]["uid"]}, "status": status},
+        self.api.call("PATCH", path_of(pod) + "/status", {"metadata": {"uid": pod["metadata"]["uid"]}, "status": status},
                           "application/strategic-merge-patch+json")
 
     def remove(self, pod):
-        self.cluster.call("DELETE", path_of(pod), {"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0,
+        self.api.call("DELETE", path_of(pod), {"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0,
                                                    "preconditions": {"uid": pod["metadata"]["uid"]}})
 
 
