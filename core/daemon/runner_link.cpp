@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <utility>
+#include <vector>
 
 #include "core/runtime/channel.hpp"
 #include "core/runtime/log.hpp"
@@ -17,6 +18,14 @@ namespace {
 constexpr std::size_t enough_to_trim = 64;
 
 }  // namespace
+
+void LinkRest::go_on() {
+  while (turns < many && !waiting.empty()) {
+    const auto next = std::move(waiting.front());
+    waiting.pop_front();
+    next();
+  }
+}
 
 struct RunnerLink::Impl : std::enable_shared_from_this<RunnerLink::Impl> {
   struct Waiting {
@@ -46,6 +55,10 @@ struct RunnerLink::Impl : std::enable_shared_from_this<RunnerLink::Impl> {
   bool resting_soon = false;             // the runner was told, and has not answered yet: what is asked meanwhile waits
   bool waking = false;                   // from rest to the next connection, or failure
   bool counted = false;                  // in options.rest
+  bool queued = false;                   // likewise
+  bool pressed = false;                  // until it is connected
+  bool in_turn = false;                  // counted in options.rest, too
+  runtime::Timer turn;
   Instant heard{};
   runtime::Timer silent;
 
@@ -55,6 +68,8 @@ struct RunnerLink::Impl : std::enable_shared_from_this<RunnerLink::Impl> {
   void ask_for_rest();
   void rest();
   void wake();
+  void connect_in_turn();
+  void end_turn();
   void send(std::uint64_t id, std::string text, Duration timeout, Done done);
   void send_unsent();
   void connect();
@@ -112,7 +127,7 @@ void RunnerLink::Impl::connected(std::shared_ptr<runtime::Channel> open) {
     if (const auto self = weak.lock(); self && self->attempt == mine) self->lose(error);
   });
   told_lost = false;
-  waking = false;
+  waking = pressed = false;
   count(true);
   send_unsent();
   heard = loop.now();
@@ -125,13 +140,14 @@ void RunnerLink::Impl::lose(const Error& error) {
   ++attempt;
   channel.reset();
   count(false);
+  end_turn();
   waking = resting_soon = false;
   silent.cancel();
   fail_waiting(error);
   if (!running) return;
   const std::weak_ptr<Impl> weak = weak_from_this();
   retry = loop.after(backoff, [weak] {
-    if (const auto self = weak.lock(); self && self->running) self->connect();
+    if (const auto self = weak.lock(); self && self->running) self->connect_in_turn();
   });
   backoff = std::min(backoff * 2, options.max_retry);
   if (std::exchange(told_lost, true)) return;
@@ -145,8 +161,9 @@ void RunnerLink::Impl::stop() {
   silent.cancel();
   stirs = {};
   bare = {};
-  waking = resting_soon = false;
+  waking = resting_soon = queued = false;
   count(false);
+  end_turn();
   owe();
   if (channel) channel->close();
   channel.reset();
@@ -182,8 +199,8 @@ void RunnerLink::Impl::count(bool awake) {
 void RunnerLink::Impl::look_for_rest() {
   if (!options.rest || options.subscribe) return;
   const LinkRest& rule = *options.rest;
-  const Duration patience = rule.awake > rule.many ? rule.haste : rule.patience;
-  silent = loop.at(std::max(heard + patience, loop.now() + rule.haste), [weak = weak_from_this(), patience] {
+  const Duration patience = !rule.waiting.empty() ? rule.hurry : rule.awake > rule.many ? rule.haste : rule.patience;
+  silent = loop.at(std::max(heard + patience, loop.now() + std::min(patience, rule.haste)), [weak = weak_from_this(), patience] {
     const auto self = weak.lock();
     if (!self || !self->channel) return;
     if (self->waiting.empty() && self->report && self->loop.now() - self->heard >= patience) self->ask_for_rest();
@@ -208,6 +225,7 @@ void RunnerLink::Impl::rest() {
   bare = channel->detach();
   channel.reset();
   count(false);
+  end_turn();
   const std::weak_ptr<Impl> weak = weak_from_this();
   if (!bare || !waiting.empty()) return wake();  // something was asked just now
   stirs = loop.watch_readable(bare.get(), [weak] {
@@ -221,6 +239,30 @@ void RunnerLink::Impl::wake() {
   bare = {};
   waking = true;
   connect();
+}
+
+void RunnerLink::Impl::connect_in_turn() {
+  if (!options.rest || options.subscribe || pressed) return connect();
+  LinkRest& all = *options.rest;
+  const auto take = [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self || !std::exchange(self->queued, false)) return;
+    self->in_turn = true;
+    ++self->options.rest->turns;
+    self->turn = self->loop.after(self->options.rest->longest_turn, [weak] {
+      if (const auto still = weak.lock()) still->end_turn();
+    });
+    self->connect();
+  };
+  queued = true;
+  all.turns < all.many ? take() : all.waiting.push_back(take);
+}
+
+void RunnerLink::Impl::end_turn() {
+  if (!std::exchange(in_turn, false)) return;
+  turn.cancel();
+  --options.rest->turns;
+  if (!options.rest->waiting.empty()) loop.post([all = options.rest] { all->go_on(); });
 }
 
 void RunnerLink::Impl::send(std::uint64_t id, std::string text, Duration timeout, Done done) {
@@ -286,7 +328,7 @@ void RunnerLink::start() {
   if (std::exchange(impl_->running, true)) return;
   const std::weak_ptr<Impl> weak = impl_;
   impl_->loop.post([weak] {
-    if (const auto self = weak.lock(); self && self->running) self->connect();
+    if (const auto self = weak.lock(); self && self->running) self->connect_in_turn();
   });
 }
 
@@ -294,6 +336,15 @@ void RunnerLink::stop() { impl_->stop(); }
 
 void RunnerLink::look() {
   if (impl_->bare) impl_->wake();
+}
+
+void RunnerLink::hurry() {
+  if (is_connected()) return;
+  impl_->pressed = true;
+  if (!impl_->queued) return;
+  impl_->loop.post([weak = std::weak_ptr(impl_)] {
+    if (const auto self = weak.lock(); self && std::exchange(self->queued, false)) self->connect();
+  });
 }
 
 void RunnerLink::request(wire::RunnerBody body, Duration timeout, Done done) {

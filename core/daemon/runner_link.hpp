@@ -8,8 +8,10 @@
 // may have happened, and asking again is safe, because requests are idempotent by content.
 // Rest: a link that may rest and over which nothing goes keeps the bare connection only. It counts as connected all the same, and links
 // anew, unseen but for a `report`, when something is asked or the runner ends the connection, as it does when it has news.
+// Turns: of the links that may rest only `many` connect at once; the others wait, first come first served, and are not connected meanwhile.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -25,13 +27,21 @@
 namespace neonvm::daemon {
 
 // When links over which nothing goes come to rest: awake, with TLS, one takes some 60 KiB and a ping each ten seconds, at rest hardly
-// anything. Shared by the links of a process, so that they know how many are awake. Loop thread only.
+// anything. And when they connect: a control plane that takes over thousands of VMs and links with all at once needs the memory of all
+// their links, and does not get it back, because what is kept of each VM lies between them. Shared by the links of a process. Loop thread only.
 struct LinkRest {
   Duration patience = std::chrono::seconds(60);          // of a silent link, while few are awake
-  Duration haste = std::chrono::seconds(2);              // while `many` are: a control plane that takes over thousands of VMs
+  Duration haste = std::chrono::seconds(2);              // while `many` are
   std::size_t many = 128;
+  Duration hurry = std::chrono::milliseconds(200);       // while others wait for their turn
+  // Of a turn, which else ends with rest or the connection: those of a node that is gone, or of runners that do not rest, must not keep the others from theirs.
+  Duration longest_turn = std::chrono::seconds(2);
   std::size_t awake = 0;                                 // counted by the links
   std::size_t most_awake = 0;                            // likewise, since the heap was given back
+  std::size_t turns = 0;                                 // under way
+  std::deque<std::function<void()>> waiting;             // each takes its turn, unless it has no need of one any more
+
+  void go_on();
 };
 
 // How to know a runner and be let in. Blocks; called on a worker before each connection. anew: what opened its door before may be out of date.
@@ -72,6 +82,8 @@ class RunnerLink {
   void stop();
   // Wakes a link that rests, to see whether the runner is there.
   void look();
+  // Connects without waiting for a turn, the next time that it has to: there is something to be asked.
+  void hurry();
   void request(wire::RunnerBody body, Duration timeout, Done done);
 
   [[nodiscard]] bool is_connected() const;

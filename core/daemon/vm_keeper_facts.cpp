@@ -54,6 +54,14 @@ RunnerWord word_from(const wire::RunnerReport& report) {
   return word;
 }
 
+// Something is to be asked of its runner, or waited for; other VMs are as they should be, as far as is written.
+bool is_due(const VmSpec& spec, const VmStatus& status) {
+  if (spec.stopped || status.phase != Phase::running) return true;
+  if (spec.target_revision && spec.target_revision != status.current_revision) return true;
+  if (status.swap && status.swap->asked != spec.swap.value_or(Bytes{})) return true;
+  return !spec.scaling.enabled && spec.use() != Resources{status.cpu.asked, status.memory.asked};
+}
+
 }  // namespace
 
 std::vector<Object> VmKeeper::runner_objects(const std::string& vm_uid) const {
@@ -186,6 +194,10 @@ bool VmKeeper::read(Pass& pass) {
     if (!std::exchange(recalled_, true)) tries_ = decide::recalled(pass.status, tools_.loop.now(), tools_.loop.wall());
   }
   pick_migration(pass);
+  if (pass.migration || !pass.vm || pass.vm->deleting || is_due(pass.spec, pass.status)) {
+    for (const auto& [runner, link] : links_)
+      if (link.link) link.link->hurry();
+  }
   return pass.vm || pass.migration;
 }
 

@@ -185,3 +185,104 @@ TEST_CASE("who asked over a link that is stopped is answered all the same, once 
   CHECK(near.refusals == 1);
   CHECK(near.answers == 0);
 }
+
+namespace {
+
+// Links that share a rule with room for two, to runners that let them rest when they are told to.
+struct Crowd {
+  runtime::Loop loop;
+  std::shared_ptr<daemon::LinkRest> rule = std::make_shared<daemon::LinkRest>();
+  std::vector<std::unique_ptr<Scripted>> runners;
+  std::vector<std::unique_ptr<daemon::RunnerLink>> links;
+
+  explicit Crowd(std::size_t count) {
+    rule->many = 2;
+    rule->hurry = 1ms;
+    rule->longest_turn = 1min;
+    for (std::size_t i = 0; i < count; ++i) {
+      runners.push_back(std::make_unique<Scripted>(loop));
+      runners.back()->hold_rest = true;
+    }
+  }
+  void link_all() {
+    daemon::RunnerLinkOptions options;
+    options.rest = rule;
+    for (const auto& runner : runners) {
+      links.push_back(std::make_unique<daemon::RunnerLink>(loop, runner->endpoint(), options, daemon::RunnerLink::Callbacks{}));
+      links.back()->start();
+    }
+  }
+  // Once for each: 1 for a link that was made, 0 for one that was not.
+  [[nodiscard]] std::vector<int> made() const {
+    std::vector<int> all;
+    for (const auto& runner : runners) all.push_back(runner->links);
+    return all;
+  }
+  bool becomes(const std::vector<int>& wanted) {
+    return loop.run_until([&] { return made() == wanted; });
+  }
+  void settle() {
+    loop.run_until([] { return false; }, 50ms);
+  }
+  void let_rest(std::size_t which) {
+    REQUIRE(loop.run_until([&] { return !runners[which]->held.empty(); }));
+    runners[which]->reply(runners[which]->held.front(), true);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("of many links only so many connect at once, and the others follow when those rest") {
+  Crowd crowd(4);
+  crowd.link_all();
+  REQUIRE(crowd.becomes({1, 1, 0, 0}));
+  crowd.settle();
+  CHECK(crowd.made() == std::vector<int>{1, 1, 0, 0});
+  CHECK_FALSE(crowd.links[2]->is_connected());
+  crowd.let_rest(1);
+  REQUIRE(crowd.becomes({1, 1, 1, 0}));
+  crowd.let_rest(2);
+  REQUIRE(crowd.becomes({1, 1, 1, 1}));
+  CHECK(crowd.rule->waiting.empty());
+}
+
+TEST_CASE("a link over which something is to be asked does not wait for its turn") {
+  Crowd crowd(4);
+  crowd.link_all();
+  crowd.links[3]->hurry();
+  REQUIRE(crowd.becomes({1, 1, 0, 1}));
+  REQUIRE(crowd.loop.run_until([&] { return crowd.links[3]->last_report().has_value(); }));
+  crowd.let_rest(0);
+  REQUIRE(crowd.becomes({1, 1, 1, 1}));
+  SECTION("and keeps nobody's, once it was made to hurry while it waited") {
+    crowd.let_rest(1);
+    crowd.let_rest(2);
+    crowd.settle();
+    CHECK(crowd.rule->turns == 0);
+    CHECK(crowd.made() == std::vector<int>{1, 1, 1, 1});
+  }
+}
+
+TEST_CASE("a turn ends with its link, and when it has lasted long enough") {
+  Crowd crowd(4);
+  SECTION("nobody is at the door") {
+    crowd.runners[0]->server.reset();
+    crowd.runners[1]->server.reset();
+    crowd.link_all();
+    REQUIRE(crowd.becomes({0, 0, 1, 1}));
+  }
+  SECTION("it was stopped") {
+    crowd.link_all();
+    REQUIRE(crowd.becomes({1, 1, 0, 0}));
+    crowd.links[0]->stop();
+    crowd.links[2].reset();
+    REQUIRE(crowd.becomes({1, 1, 0, 1}));
+  }
+  SECTION("the runners do not rest") {
+    crowd.rule->longest_turn = 20ms;
+    crowd.link_all();
+    REQUIRE(crowd.becomes({1, 1, 1, 1}));
+  }
+  crowd.links.clear();
+  CHECK(crowd.rule->turns == 0);
+}
