@@ -48,6 +48,11 @@ void GuestClock::watch_own_clock() {
 }
 
 void GuestClock::check() {
+  pause_ = retry;
+  begin();
+}
+
+void GuestClock::begin() {
   running_ = knows_clocks(guest_.peer());
   if (!running_) return;
   ++round_;
@@ -75,7 +80,7 @@ void GuestClock::answered(Duration asked, Instant asked_at, const Result<wire::R
   const Duration took = loop_.now() - asked_at;
   // This host's clock was set meanwhile: neither time is worth anything.
   const bool jumped = std::chrono::abs(wall_of(loop_) - asked - took) > decide::clock_tolerance * 5;
-  if (!reply || !reply->ok || !reply->clock || jumped) return again(retry);
+  if (!reply || !reply->ok || !reply->clock || jumped) return again_soon();
   samples_.push_back({asked, took, *reply->clock});
   samples_.size() < questions ? ask() : measured();
 }
@@ -84,8 +89,14 @@ void GuestClock::measured() {
   const decide::ClockOffset offset = decide::best_offset(samples_);
   samples_.clear();
   if (callbacks_.measured) callbacks_.measured(offset);
-  again(offset.error > good_enough ? retry : each);
-  if (decide::correct_clock(offset).means == decide::ClockMeans::none) return;
+  const bool right = decide::correct_clock(offset).means == decide::ClockMeans::none;
+  if (offset.error > good_enough) {
+    again_soon();
+  } else {
+    if (right) pause_ = retry;
+    again(each);
+  }
+  if (right) return;
   wire::SetClock order;
   order.behind = offset.behind;
   order.error = offset.error;
@@ -94,16 +105,22 @@ void GuestClock::measured() {
     if (!reply || !reply->ok) {
       runtime::log_warning("runner", "the guest's clock could not be put right",
                            {{"why", reply ? reply->why : reply.error().message}});
-      return again(retry);
+      return again_soon();
     }
     if (!reply->why.empty()) runtime::log_info("runner", "the guest's clock", {{"how", reply->why}});
-    again(retry);  // to see that it is right, and to say so in the metrics
+    again_soon();  // to see that it is right, and to say so in the metrics
     if (reply->told && callbacks_.corrected) callbacks_.corrected(reply->why, reply->told == wire::Told::warning);
   });
 }
 
 void GuestClock::again(Duration pause) {
-  timer_ = loop_.after(pause, [this] { check(); });
+  timer_ = loop_.after(pause, [this] { begin(); });
+}
+
+// Each time after twice as long: the guests of a host that is too busy to answer in time would keep it busy with questions.
+void GuestClock::again_soon() {
+  again(pause_);
+  pause_ = std::min<Duration>(2 * pause_, each);
 }
 
 }  // namespace neonvm::daemon

@@ -2,8 +2,8 @@
 //
 // Used by Runner. Loop thread only. Asks when the guest came, when its machine ran on after a pause or a migration, when this
 // host's clock was set, and each minute: a clock that drifts tells nobody. Several questions in a row, of which the quickest
-// counts. Failure: a guest that does not answer is asked again in a few seconds; one that does not know the question is
-// left alone. After stop() nothing is asked and nothing is told.
+// counts. Failure: a guest that does not answer, or too slowly to tell the time by, is asked again in a few seconds, then after twice
+// as long each time, up to the minute; one that does not know the question is left alone. After stop() nothing is asked and nothing told.
 #pragma once
 
 #include <functional>
@@ -42,13 +42,16 @@ class GuestClock {
   void ask();
   void answered(Duration asked, Instant asked_at, const Result<wire::Reply>& reply);
   void measured();
+  void begin();
   void again(Duration pause);
+  void again_soon();
   void watch_own_clock();
 
   runtime::Loop& loop_;
   GuestLink& guest_;
   Callbacks callbacks_;
   bool running_ = false;
+  Duration pause_ = retry;                   // before the next of several that are made soon
   std::uint64_t round_ = 0;                  // answers to an older one are not ours any more
   std::vector<decide::ClockSample> samples_;
   runtime::Timer timer_;

@@ -3,7 +3,8 @@
 // Used by `neonvm serve` and its parts where a control plane may have replicas. Loop thread only; calls block on a thread of their
 // own: behind a thousand VMs' calls in the loop's queue a lease would run out.
 // A leader that could not renew in time stops before the lease runs out, whatever the reason: somebody else may lead from then on.
-// Take-over after a crash: at most ttl + retry; after an orderly end, at most retry. Failure: an orchestrator that does not answer
+// While renewals are slow, each asks for a longer lease (see lease_for_next()): a busy server costs time at a crash, not the lead.
+// Take-over after a crash: at most ttl + retry, or longest + retry while the server is slow; after an orderly end, at most retry. Failure: an orchestrator that does not answer
 // is asked again; every reason is logged once.
 #pragma once
 
@@ -21,9 +22,14 @@ struct LeadershipSettings {
   std::string lease;                                     // its name
   std::string holder;                                    // unlike any other process's
   Duration ttl = std::chrono::seconds(3);                // whole seconds: that is what Kubernetes' Leases count in
+  Duration longest = std::chrono::seconds(15);           // while renewals are slow; what Kubernetes' own controllers ask for always
   Duration renew = std::chrono::milliseconds(700);
   Duration retry = std::chrono::milliseconds(700);       // leases tell nobody when they run out
 };
+
+// What the next renewal asks for, after one for `ttl` that took so long: twice as much when it took longer than the pace at which
+// leases are renewed, else a tenth less; within [settings.ttl, settings.longest]. Pure.
+Duration lease_for_next(Duration ttl, Duration took, const LeadershipSettings& settings);
 
 class Leadership {
  public:
@@ -39,7 +45,8 @@ class Leadership {
 
  private:
   void ask();
-  void answered(const Result<bool>& held, Instant asked);
+  void answered(const Result<bool>& held, Instant asked, Duration ttl);
+  void stop_by(Instant end);
   void lose(const std::string& why);
 
   runtime::Loop& loop_;
@@ -47,7 +54,8 @@ class Leadership {
   const LeadershipSettings settings_;
   std::function<void()> gained_, lost_;
   bool leads_ = false, over_ = false, told_ = false;
-  Instant renewed_{};                                    // when the last renewal that held was sent
+  Duration ttl_ = settings_.ttl;                         // of the next renewal
+  Instant end_{};                                        // of the lease as far as the server may have heard of renewals
   runtime::Timer next_, expiry_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   runtime::Workers caller_{1};                           // last: it waits for its call when it goes

@@ -39,7 +39,7 @@ struct LinkRest {
   std::size_t awake = 0;                                 // counted by the links
   std::size_t most_awake = 0;                            // likewise, since the heap was given back
   std::size_t turns = 0;                                 // under way
-  std::deque<std::function<void()>> waiting;             // each takes its turn, unless it has no need of one any more
+  std::deque<std::function<void()>> waiting{};           // each takes its turn, unless it has no need of one any more
 
   void go_on();
 };

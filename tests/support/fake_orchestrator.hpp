@@ -21,7 +21,7 @@
 
 namespace neonvm::fakes {
 
-class FakeOrchestrator final : public Orchestrator {
+class FakeOrchestrator : public Orchestrator {
  public:
   // Stand-ins for runner processes; called with no lock held, so that they may call the door. Without `start` a runner
   // is running at once, with endpoint "fake:<name>"; without `stop` it is gone at once.

@@ -108,7 +108,7 @@ void ScriptedGuest::answer(const wire::GuestMessage& message) {
     reply.id = ping->id;
   } else if (const auto* asked = std::get_if<wire::AskClock>(&message)) {
     reply.id = asked->id;
-    reply.clock = std::chrono::system_clock::now().time_since_epoch() + clock_ahead.load();
+    if (tells_clock) reply.clock = std::chrono::system_clock::now().time_since_epoch() + clock_ahead.load();
   } else if (const auto* set = std::get_if<wire::SetClock>(&message)) {
     reply.id = set->id;
     clock_ahead = clock_ahead.load() + set->behind;

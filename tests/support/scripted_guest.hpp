@@ -26,6 +26,7 @@ class ScriptedGuest {
   std::atomic<bool> silent{false};               // reads, answers nothing
   std::atomic<bool> refuses_shrink{false};       // with a floor of 1 GiB
   std::atomic<bool> knows_clock{true};
+  std::atomic<bool> tells_clock{true};           // to whoever asks
   std::atomic<bool> has_check{false};            // of its workload's health
   std::atomic<Duration> clock_ahead{Duration{}}; // of the real one
 

@@ -1,6 +1,9 @@
 // The host's end of keeping a guest's clock, against a scripted guest over a real socket.
 #include "core/daemon/guest_clock.hpp"
 
+#include <algorithm>
+
+#include "core/runtime/manual_clock.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/scripted_guest.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -111,4 +114,46 @@ TEST_CASE("after stop nothing is told") {
   REQUIRE(pair.loop.run_until([&] { return answered; }));
   CHECK(pair.measured.empty());
   CHECK(pair.orders().empty());
+}
+
+TEST_CASE("a guest that cannot tell the time is asked ever less often") {
+  TempDir directory;
+  runtime::ManualClock time;
+  runtime::Loop loop(time);
+  fakes::ScriptedGuest scripted((directory.path() / "guest.sock").string());
+  scripted.tells_clock = false;
+  bool came = false;
+  daemon::GuestLink::Callbacks callbacks;
+  callbacks.came = [&came](const wire::Hello&) { came = true; };
+  callbacks.went = [](const std::string&) {};
+  daemon::GuestLink link(loop, (directory.path() / "guest.sock").string(), callbacks);
+  daemon::GuestClock clock(loop, link, {});
+  link.start();
+  REQUIRE(loop.run_until([&] { return came; }));
+  const auto asked = [&scripted] {
+    const auto heard = scripted.heard();
+    return std::count_if(heard.begin(), heard.end(), [](const auto& each) { return std::holds_alternative<wire::AskClock>(each); });
+  };
+  // Everything that was sent before has been answered.
+  const auto settle = [&] {
+    bool answered = false;
+    link.request(wire::Ping{}, 5s, [&answered](const Result<wire::Reply>&) { answered = true; });
+    REQUIRE(loop.run_until([&answered] { return answered; }));
+  };
+  for (const Duration first : {5s, 5s}) {  // whoever knows that the clock may be wrong is not kept waiting
+    auto count = asked();
+    clock.check();
+    settle();
+    REQUIRE(asked() == ++count);
+    Duration pause = first;
+    for (int i = 0; i < 6; ++i) {
+      time.advance(pause - 1ms);
+      settle();
+      REQUIRE(asked() == count);
+      time.advance(1ms);
+      settle();
+      REQUIRE(asked() == ++count);
+      pause = std::min<Duration>(2 * pause, 60s);
+    }
+  }
 }

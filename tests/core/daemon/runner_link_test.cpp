@@ -61,7 +61,7 @@ struct Scripted {
 struct Near {
   runtime::Loop loop;
   Scripted runner{loop};
-  std::shared_ptr<daemon::LinkRest> rule = std::make_shared<daemon::LinkRest>(daemon::LinkRest{60ms, 20ms, 300, 0, 0});
+  std::shared_ptr<daemon::LinkRest> rule = std::make_shared<daemon::LinkRest>(daemon::LinkRest{60ms, 20ms, 300});
   int reports = 0, losses = 0, answers = 0, refusals = 0;
   std::unique_ptr<daemon::RunnerLink> link;
 
