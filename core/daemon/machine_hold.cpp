@@ -5,8 +5,9 @@
 namespace neonvm::daemon {
 
 namespace {
-// How long a detach may wait for the thread that listens for events.
-constexpr Duration event_wait = std::chrono::milliseconds(500);
+constexpr Duration event_wait = std::chrono::minutes(1);
+// Of a hypervisor whose wait for events cannot be ended: so long a detach may take.
+constexpr Duration blind_wait = std::chrono::milliseconds(500);
 }  // namespace
 
 MachineHold::MachineHold(runtime::Loop& loop, std::unique_ptr<Machine> machine,
@@ -15,6 +16,7 @@ MachineHold::MachineHold(runtime::Loop& loop, std::unique_ptr<Machine> machine,
       machine_(std::move(machine)),
       on_event_(std::move(on_event)),
       on_lost_(std::move(on_lost)),
+      wakes_(machine_->wake().ok()),
       commands_([this] { run_commands(); }),
       events_([this] { run_events(); }) {}
 
@@ -26,6 +28,7 @@ MachineHold::~MachineHold() {
     tasks_.clear();
   }
   wake_.notify_all();
+  (void)machine_->wake();
   commands_.join();
   events_.join();
 }
@@ -60,7 +63,7 @@ void MachineHold::run_commands() {
 
 void MachineHold::run_events() {
   while (!ending_) {
-    auto event = machine_->next_event(std::chrono::steady_clock::now() + event_wait);
+    auto event = machine_->next_event(std::chrono::steady_clock::now() + (wakes_ ? event_wait : blind_wait));
     if (!event) {
       runtime::log_error("runner", "cannot read the machine's events", {{"error", event.error().message}});
       deliver([this, why = event.error().message] { on_lost_(why); });

@@ -48,6 +48,7 @@ class MachineHold {
   std::function<void(MachineEvent)> on_event_;
   std::function<void(std::string)> on_lost_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // loop thread only
+  const bool wakes_;
   std::atomic<bool> ending_{false};
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -122,4 +122,9 @@ Result<std::optional<MachineEvent>> MachineProxy::next_event(Deadline deadline) 
   return std::optional<MachineEvent>(std::move(*event));
 }
 
+Status MachineProxy::wake() {
+  if (!has(table(), &Table::wake)) return lacks(opened_->place(), "wake");
+  return opened_->call([&](neonvm_error* error) { return table().wake(handle_, error); });
+}
+
 }  // namespace neonvm::plugin

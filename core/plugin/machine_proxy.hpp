@@ -31,6 +31,7 @@ class MachineProxy final : public Machine {
   Status add_forward(const Port& port, Deadline deadline) override;
   Status remove_forward(const Port& port, Deadline deadline) override;
   Result<std::optional<MachineEvent>> next_event(Deadline deadline) override;
+  Status wake() override;
 
  private:
   using Simple = std::int32_t (*neonvm_hypervisor_table::*)(void*, std::int64_t, neonvm_error*);

@@ -316,6 +316,8 @@ typedef struct neonvm_hypervisor_table {
   int32_t (*cancel_migration)(void* machine, int64_t deadline, neonvm_error* error);
   int32_t (*add_forward)(void* machine, const neonvm_port* port, int64_t deadline, neonvm_error* error);
   int32_t (*remove_forward)(void* machine, const neonvm_port* port, int64_t deadline, neonvm_error* error);
+  /* From any thread, also while next_event blocks: that, or else the next one, returns at once. Does not block. */
+  int32_t (*wake)(void* machine, neonvm_error* error);
 } neonvm_hypervisor_table;
 
 /* ------------------------------------------------------------------------------------------------------- orchestrator

@@ -167,11 +167,15 @@ std::int32_t remove_forward(void* m, const neonvm_port* port, std::int64_t deadl
   return guarded(error, [&] { return on(m).remove_forward(from_struct(*port), from_ns(deadline)); });
 }
 
+std::int32_t wake(void* m, neonvm_error* error) noexcept {
+  return guarded(error, [&] { return on(m).wake(); });
+}
+
 constexpr neonvm_hypervisor_table hypervisor_table = {
     sizeof(neonvm_hypervisor_table),
     start, attach, machine_close, inspect, want_memory, memory, quit, kill, next_event,
     probe, create_disk, set_cpus, press_power_button, pause, resume, listen, migrate_to, migration, cancel_migration,
-    add_forward, remove_forward,
+    add_forward, remove_forward, wake,
 };
 
 }  // namespace

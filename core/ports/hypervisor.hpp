@@ -62,6 +62,9 @@ class Machine {
   // Next event in order, none when the deadline came first. Events that came while nobody asked are kept, the newest
   // of a kind winning where it says the same; `gone` is always delivered, and again at every later call.
   virtual Result<std::optional<MachineEvent>> next_event(Deadline deadline) = 0;
+  // Any thread, at any time, never blocks: a next_event() that waits, or else the next one, returns at once, with no event if none
+  // has come. unsupported: it cannot, and whoever must be able to go soon gives next_event() a near deadline.
+  virtual Status wake() { return Error{Code::unsupported, "next_event() cannot be woken"}; }
 };
 
 class Hypervisor {

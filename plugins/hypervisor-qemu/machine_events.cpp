@@ -107,8 +107,14 @@ Result<std::optional<MachineEvent>> QemuMachine::next_event(Deadline deadline) {
       until = std::min({until, migration_.next_look().value_or(until), memory_.next_look().value_or(until)});
     }
     if (auto event = events_.pop(until)) return event;
-    if (clock_now() >= deadline) return std::optional<MachineEvent>();
+    if (woken_.exchange(false) || clock_now() >= deadline) return std::optional<MachineEvent>();
   }
+}
+
+Status QemuMachine::wake() {
+  woken_ = true;
+  events_.wake();
+  return {};
 }
 
 }  // namespace neonvm::qemu

@@ -51,6 +51,7 @@ class QemuMachine final : public Machine {
   Status add_forward(const Port& port, Deadline deadline) override;
   Status remove_forward(const Port& port, Deadline deadline) override;
   Result<std::optional<MachineEvent>> next_event(Deadline deadline) override;
+  Status wake() override;
 
  private:
   Result<std::string> run_state(Deadline deadline);
@@ -75,6 +76,7 @@ class QemuMachine final : public Machine {
   std::string end_reason_;
   bool base_loses_writes_ = false;         // set by begin()
   std::atomic<bool> came_by_migration_{false};
+  std::atomic<bool> woken_{false};         // by wake(), before the queue is
   EventQueue events_;
   MonitorLink link_;                       // its thread uses everything here: closed first
   CpuSlots cpus_;

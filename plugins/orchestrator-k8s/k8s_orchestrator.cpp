@@ -98,7 +98,11 @@ std::string K8sOrchestrator::path(Kind kind, const std::string& name) const { re
 Result<std::vector<Object>> K8sOrchestrator::list(Kind kind, Deadline deadline) { return list_where(kind, selector_of(kind), deadline); }
 
 Result<std::vector<Object>> K8sOrchestrator::list_runners(const std::string& vm_name, Deadline deadline) {
-  return list_where(Kind::runner, std::string(vm_name_label) + "=" + vm_name, deadline);
+  return runner_lists_.of(vm_name, deadline, [this, deadline](const std::set<std::string>& vms) {
+    std::string selector = std::string(vm_name_label) + " in (";
+    for (const std::string& vm : vms) selector += (vm == *vms.begin() ? "" : ",") + vm;
+    return list_where(Kind::runner, selector + ")", deadline);
+  });
 }
 
 Result<std::vector<Object>> K8sOrchestrator::list_where(Kind kind, const std::string& selector, Deadline deadline) {

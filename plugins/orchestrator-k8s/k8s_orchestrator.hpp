@@ -14,6 +14,7 @@
 #include "plugins/orchestrator-k8s/event_log.hpp"
 #include "plugins/orchestrator-k8s/k8s_watch.hpp"
 #include "plugins/orchestrator-k8s/lease_book.hpp"
+#include "plugins/orchestrator-k8s/runner_lists.hpp"
 #include "plugins/orchestrator-k8s/runner_secrets.hpp"
 #include "plugins/orchestrator-k8s/settings.hpp"
 #include "plugins/orchestrator-k8s/unheld_versions.hpp"
@@ -94,6 +95,7 @@ class K8sOrchestrator final : public Orchestrator {
   const std::shared_ptr<WrittenVms> written_;
   const std::shared_ptr<WrittenBehind> behind_;
   const std::shared_ptr<UsageOnPods> usage_;
+  RunnerLists runner_lists_;
   std::mutex lease_mutex_;
   LeaseBook leases_;
 };

@@ -150,7 +150,7 @@ void FakeWorld::listen_to(FakeProcess& process, Lock& lock, Deadline deadline) {
   while (true) {
     const Instant now = clock_now();
     run_due(now);
-    if (!process.events.empty() || !process.alive || now >= deadline) return;
+    if (!process.events.empty() || !process.alive || process.woken || now >= deadline) return;
     Instant until = std::min(deadline, now + std::chrono::hours(1));
     if (!process.due.empty()) until = std::min(until, *process.due.begin());
     process.stirred.wait_until(lock, until);

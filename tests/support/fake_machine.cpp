@@ -199,6 +199,7 @@ Result<std::optional<MachineEvent>> FakeMachine::next_event(Deadline deadline) {
   Lock lock(world_->mutex_);
   FakeProcess& process = *process_;
   world_->listen_to(process, lock, deadline);
+  process.woken = false;
   if (process.events.empty()) {
     if (process.alive) return std::optional<MachineEvent>();
     return std::optional<MachineEvent>(MachineEvent{MachineEventKind::gone, {}, {}, process.gone_why});
@@ -206,6 +207,13 @@ Result<std::optional<MachineEvent>> FakeMachine::next_event(Deadline deadline) {
   std::optional<MachineEvent> event(std::move(process.events.front()));
   process.events.pop_front();
   return event;
+}
+
+Status FakeMachine::wake() {
+  const Lock lock(world_->mutex_);
+  process_->woken = true;
+  process_->stirred.notify_all();
+  return {};
 }
 
 }  // namespace neonvm::fakes

@@ -20,6 +20,7 @@ struct FakeProcess {
   std::deque<MachineEvent> events;
   std::multiset<Instant> due;       // what will happen to it, of the world's
   std::condition_variable stirred;  // an event came, it ended, or something is due sooner
+  bool woken = false;
   std::string gone_why;
   bool alive = true;
   bool held = false;
@@ -55,6 +56,7 @@ class FakeMachine final : public Machine {
   Status add_forward(const Port& port, Deadline deadline) override;
   Status remove_forward(const Port& port, Deadline deadline) override;
   Result<std::optional<MachineEvent>> next_event(Deadline deadline) override;
+  Status wake() override;
 
  private:
   using Lock = FakeWorld::Lock;

@@ -143,7 +143,7 @@ AT(neonvm_capability, works, 48);
 SIZE(neonvm_capability_sink, 16);
 SIZE(neonvm_event_sink, 16);
 
-SIZE(neonvm_hypervisor_table, 176);
+SIZE(neonvm_hypervisor_table, 184);
 SLOT(neonvm_hypervisor_table, start, 1);
 SLOT(neonvm_hypervisor_table, attach, 2);
 SLOT(neonvm_hypervisor_table, machine_close, 3);
@@ -165,6 +165,7 @@ SLOT(neonvm_hypervisor_table, migration, 18);
 SLOT(neonvm_hypervisor_table, cancel_migration, 19);
 SLOT(neonvm_hypervisor_table, add_forward, 20);
 SLOT(neonvm_hypervisor_table, remove_forward, 21);
+SLOT(neonvm_hypervisor_table, wake, 22);
 
 SIZE(neonvm_orchestrator_table, 224);
 SLOT(neonvm_orchestrator_table, list, 1);

@@ -122,6 +122,8 @@ TEST_CASE("hypervisor tunnel: migration and events") {
   const auto none = machine->next_event(Deadline{});
   REQUIRE(none);
   CHECK_FALSE(none->has_value());
+  CHECK(machine->wake());
+  CHECK(last_call() == "wake @0");
 }
 
 TEST_CASE("hypervisor tunnel: errors and exceptions of every call") {
@@ -147,6 +149,7 @@ TEST_CASE("hypervisor tunnel: errors and exceptions of every call") {
     check(machine->add_forward({}, deadline));
     check(machine->remove_forward({}, deadline));
     check(machine->next_event(deadline));
+    check(machine->wake());
   };
   script().error = Error{Code::failed_precondition, "not now"};
   all([](const auto& result) {

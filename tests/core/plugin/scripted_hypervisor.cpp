@@ -52,6 +52,7 @@ class ScriptedMachine final : public Machine {
     if (d.time_since_epoch().count() != 0) event = sample_event();
     return script().answer(event, "next_event", d);
   }
+  Status wake() override { return script().answer("wake", Deadline{}); }
 };
 
 class ScriptedHypervisor final : public Hypervisor {

@@ -55,14 +55,14 @@ void check_lacks(const T& result, const std::string& what) {
 
 TEST_CASE("slots: inside the size and not null") {
   HypervisorTable table = *static_cast<const HypervisorTable*>(neonvm_plugin_v1_hypervisor_scripted()->table);
-  CHECK(has(table, &HypervisorTable::remove_forward));
+  CHECK(has(table, &HypervisorTable::wake));
   table.size -= 1;
-  CHECK_FALSE(has(table, &HypervisorTable::remove_forward));
-  CHECK(has(table, &HypervisorTable::add_forward));
-  table.add_forward = nullptr;
-  CHECK_FALSE(has(table, &HypervisorTable::add_forward));
-  table.size = sizeof table + 64;  // a newer plugin of this major
+  CHECK_FALSE(has(table, &HypervisorTable::wake));
   CHECK(has(table, &HypervisorTable::remove_forward));
+  table.remove_forward = nullptr;
+  CHECK_FALSE(has(table, &HypervisorTable::remove_forward));
+  table.size = sizeof table + 64;  // a newer plugin of this major
+  CHECK(has(table, &HypervisorTable::wake));
 }
 
 TEST_CASE("slots: every required call is required") {
@@ -79,7 +79,7 @@ TEST_CASE("slots: every required call is required") {
   const auto& h = *static_cast<const HypervisorTable*>(neonvm_plugin_v1_hypervisor_scripted()->table);
   const auto& o = *static_cast<const OrchestratorTable*>(neonvm_plugin_v1_orchestrator_scripted()->table);
   CHECK(refusal_without(h, &HypervisorTable::machine_close) ==
-        "lacks the required call \"machine_close\" (its table has 176 bytes)");
+        "lacks the required call \"machine_close\" (its table has 184 bytes)");
   CHECK_THAT(refusal_without(h, &HypervisorTable::next_event), Catch::Contains("\"next_event\""));
   CHECK_THAT(refusal_without(h, &HypervisorTable::start), Catch::Contains("\"start\""));
   CHECK_THAT(refusal_without(o, &OrchestratorTable::watch_wake), Catch::Contains("\"watch_wake\""));
@@ -108,6 +108,7 @@ TEST_CASE("slots: an older hypervisor works without the optional calls") {
   check_lacks(machine.cancel_migration(deadline), "hypervisor scripted has no cancel_migration");
   check_lacks(machine.add_forward({}, deadline), "hypervisor scripted has no add_forward");
   check_lacks(machine.remove_forward({}, deadline), "hypervisor scripted has no remove_forward");
+  check_lacks(machine.wake(), "hypervisor scripted has no wake");
 }
 
 TEST_CASE("slots: an older orchestrator works without the optional calls") {

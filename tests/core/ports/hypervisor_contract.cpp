@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <future>
 #include <iterator>
 
 #include "tests/support/catch.hpp"
@@ -17,6 +18,26 @@ Instant clock_now() { return std::chrono::steady_clock::now(); }
 std::string text_of(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// Of nothing that happened, before the deadline: one that waits, and one that comes after.
+void must_wake(Machine& machine) {
+  while (true) {
+    const auto before = machine.next_event(clock_now());
+    REQUIRE(before.ok());
+    if (!*before) break;
+  }
+  const auto woken = [&machine] {
+    const Deadline deadline = in_time();
+    const auto none = machine.next_event(deadline);
+    return none.ok() && !none->has_value() && clock_now() < deadline;
+  };
+  REQUIRE(machine.wake().ok());
+  CHECK(woken());
+  auto waiting = std::async(std::launch::async, woken);
+  while (waiting.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready) REQUIRE(machine.wake().ok());
+  CHECK(waiting.get());
+  (void)machine.next_event(clock_now());  // the wakes that nobody waited for
 }
 
 // `gone` comes last, and again whenever somebody asks.
@@ -185,6 +206,7 @@ void hypervisor_ends_machines(const MakeHypervisor& make) {
     auto machine = must_start(door, spec);
     const auto none = machine->next_event(clock_now());
     REQUIRE(none.ok());
+    must_wake(*machine);
     REQUIRE(machine->quit(in_time()).ok());
     await_event(*machine, MachineEventKind::powered_off);
     must_be_gone(*machine);
