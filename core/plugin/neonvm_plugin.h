@@ -13,7 +13,7 @@
  *     character. Paths are absolute.
  *  3. Threads. The host calls, the plugin answers; a plugin may start threads, which call back only `host`. Per table:
  *       hypervisor   different machines in parallel; one machine: one call at a time, except that inspect, migration
- *                    and next_event may run beside one other call, each on a thread of its own;
+ *                    and next_event may run beside one other call, each on a thread of its own, and wake beside all;
  *       orchestrator every call from any thread at any time; a watch by one thread at a time, except watch_wake;
  *       policy       one call at a time per opened plugin; several opened ones in parallel.
  *     The host closes a handle only when no call on it is running, and a plugin after all of its handles.

@@ -283,7 +283,7 @@ def running(options):
             show(f"{options.running} running VMs: requests to the server in {options.idle_seconds} s", sum(made.values()), "",
                  "   " + ", ".join(f"{name} {number:.0f}" for name, number in sorted(made.items())))
             show(f"{options.running} running VMs: starts of the control plane anew until then", minded.ends, "")
-            take_over(options.running, plane, minded)
+            take_over(options.running, plane)
         finally:
             minded.over = True
             plane.down()
@@ -292,18 +292,19 @@ def running(options):
                 each.down()
 
 
-def take_over(count, plane, minded):
+def take_over(count, plane):
     """Its process is killed, and the next one links with every runner anew."""
-    ends, most = minded.ends, 0.0
-    plane.process.kill()
-    until(lambda: minded.ends > ends, "the control plane is started again")
-    until(lambda: vm.LEADS in plane.text(), "it leads", 300)
+    before, led, most = plane.process, plane.text().count(vm.LEADS), 0.0
+    before.kill()
+    until(lambda: plane.process is not before, "the control plane is started again")
+    until(lambda: plane.text().count(vm.LEADS) > led, "it leads", 300)
     end = time.monotonic() + 30 + count / 40  # nothing tells when it has linked with the last
     while time.monotonic() < end:
         most = max(most, weight(plane.process.pid)[0])
         time.sleep(0.5)
     time.sleep(75)  # as above
-    show(f"{count} running VMs: memory of a control plane that took over", weight(plane.process.pid)[0], "MiB", f"   (most while it did {most:.1f})")
+    show(f"{count} running VMs: most memory of a control plane that takes over", most, "MiB")
+    show(f"{count} running VMs: memory of a control plane that took over", weight(plane.process.pid)[0], "MiB")
 
 
 def scale(options):
