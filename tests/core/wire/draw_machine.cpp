@@ -82,7 +82,7 @@ MachineEvent machine_event() {
   return {one_of(MachineEventKind::gone), size(), migration_report(), text()};
 }
 
-Node node() { return {label(), resources(), static_cast<double>(1 + below(1000)) / 1000, coin(), texts()}; }
+Node node() { return {label(), resources(), static_cast<double>(1 + below(1000)) / 1000, coin(), texts(), static_cast<std::uint32_t>(below(1000))}; }
 
 RunnerSpec runner_spec() { return {text(), text(), text(), one_of(RunnerRole::target), text(), coin()}; }
 

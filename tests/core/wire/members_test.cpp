@@ -61,7 +61,7 @@ TEST_CASE("every member travels") {
   CHECK(members<GuestPlan>() == 4);
   CHECK(members<MachineState>() == 11);
   CHECK(members<MachineEvent>() == 4);
-  CHECK(members<Node>() == 5);
+  CHECK(members<Node>() == 6);
   CHECK(members<RunnerSpec>() == 6);
   CHECK(members<RunnerStatus>() == 7);
   CHECK(members<Object>() == 14);
