@@ -19,7 +19,7 @@ AWAY = (OSError, http.client.HTTPException, ValueError)
 
 
 class Kubelets:
-    """Of all fake nodes, or of some. `broken` is what must never be and was; a pod on a node in `silent` is left as it is. inside: words before the
+    """Of all fake nodes, or of some. `broken` is what must never be and was; a pod on a node in `silent` is left as it is, and nothing is told of it. inside: words before the
     runners', as to be in another network; net: the first half of their addresses then, in place of loopback."""
 
     def __init__(self, cluster, nodes=None, inside=(), net=None):
@@ -87,7 +87,7 @@ class Kubelets:
                 with self.lock:
                     pod = self.running.pop(name, None)
                     self.ended[name] = status
-                if pod:
+                if pod and pod["spec"]["nodeName"] not in self.silent:
                     self.until_taken(lambda pod=pod, status=status: self.tell_end(pod, status))
             elif word == "looked":
                 with self.looked:
