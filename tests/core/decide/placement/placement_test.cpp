@@ -63,7 +63,7 @@ TEST_CASE("a refusal to place says what each node lacks") {
   CHECK(choose_node({}, {cpus(1), {}, "", ""}, {}).error().code == Code::out_of_capacity);
 }
 
-TEST_CASE("a node that has as many pods as it takes is passed over, however much is free") {
+TEST_CASE("a node that has as many pods as it takes is passed over") {
   std::vector<NodeView> nodes{view("a", 10, 5), view("b", 10, 1)};
   REQUIRE(choose_node(nodes, {cpus(1), {}, "", ""}, {}).value() == "a");
   nodes[0].totals.full = true;
