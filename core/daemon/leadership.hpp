@@ -4,8 +4,8 @@
 // own: behind a thousand VMs' calls in the loop's queue a lease would run out.
 // A leader that could not renew in time stops before the lease runs out, whatever the reason: somebody else may lead from then on.
 // While renewals are slow, each asks for a longer lease (see lease_for_next()): a busy server costs time at a crash, not the lead.
-// Take-over after a crash: at most ttl + retry, or longest + retry while the server is slow; after an orderly end, at most retry. Failure: an orchestrator that does not answer
-// is asked again; every reason is logged once.
+// Take-over after a crash: at most ttl + retry, or longest + retry while the server is slow; after an orderly end, at most retry.
+// Failure: an orchestrator that does not answer is asked again; every reason is logged once.
 #pragma once
 
 #include <functional>

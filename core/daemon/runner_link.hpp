@@ -34,7 +34,8 @@ struct LinkRest {
   Duration haste = std::chrono::seconds(2);              // while `many` are
   std::size_t many = 128;
   Duration hurry = std::chrono::milliseconds(200);       // while others wait for their turn
-  // Of a turn, which else ends with rest or the connection: those of a node that is gone, or of runners that do not rest, must not keep the others from theirs.
+  // Of a turn, which else ends with rest or the connection: those of a node that is gone, or of runners that do not rest, must not
+  // keep the others from theirs.
   Duration longest_turn = std::chrono::seconds(2);
   std::size_t awake = 0;                                 // counted by the links
   std::size_t most_awake = 0;                            // likewise, since the heap was given back

@@ -1,5 +1,6 @@
 #include "plugins/orchestrator-k8s/runner_lists.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace neonvm::k8s {
@@ -9,7 +10,9 @@ Result<std::vector<Object>> RunnerLists::of(const std::string& vm, Deadline dead
   if (!next_) next_ = std::make_shared<Round>();
   const auto round = next_;
   round->vms.insert(vm);
-  if (!changed_.wait_until(lock, deadline, [&] { return round->answer || !listing_; }))
+  round->latest = std::max(round->latest, deadline);
+  // Who has waited long for the list before has little time left, and a list that is cut short is nobody's.
+  if (!changed_.wait_until(lock, deadline, [&] { return round->answer || (!listing_ && deadline >= round->latest); }))
     return Error{Code::deadline_exceeded, "list Runner: no answer in time, while waiting for another list to end"};
   if (!round->answer) {
     listing_ = true;

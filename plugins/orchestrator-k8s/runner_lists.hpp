@@ -23,7 +23,7 @@ namespace neonvm::k8s {
 
 class RunnerLists {
  public:
-  // Called on the thread of one who asks, never twice at once.
+  // Called on the thread of the one of those who ask that may wait longest, never twice at once.
   using List = std::function<Result<std::vector<Object>>(const std::set<std::string>& vms)>;
 
   // Runners of this VM, and of others for whom somebody asked. As many VMs are asked for at once as threads wait here.
@@ -34,6 +34,7 @@ class RunnerLists {
  private:
   struct Round {
     std::set<std::string> vms;
+    Deadline latest{};  // of those who wait for it
     std::optional<Result<std::vector<Object>>> answer;
   };
 

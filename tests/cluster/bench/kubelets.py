@@ -19,8 +19,8 @@ AWAY = (OSError, http.client.HTTPException, ValueError)
 
 
 class Kubelets:
-    """Of all fake nodes, or of some. `broken` is what must never be and was; a pod on a node in `silent` is left as it is, and nothing is told of it. inside: words before the
-    runners', as to be in another network; net: the first half of their addresses then, in place of loopback."""
+    """Of all fake nodes, or of some. `broken` is what must never be and was; a pod on a node in `silent` is left as it is, and nothing is told of
+    it. inside: words before the runners', as to be in another network; net: the first half of their addresses then, in place of loopback."""
 
     def __init__(self, cluster, nodes=None, inside=(), net=None):
         self.cluster, self.nodes, self.api = cluster, nodes, Kept(cluster)
@@ -206,11 +206,11 @@ class Kubelets:
 
     def write(self, pod, status):
         self.api.call("PATCH", path_of(pod) + "/status", {"metadata": {"uid": pod["metadata"]["uid"]}, "status": status},
-                          "application/strategic-merge-patch+json")
+                      "application/strategic-merge-patch+json")
 
     def remove(self, pod):
         self.api.call("DELETE", path_of(pod), {"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0,
-                                                   "preconditions": {"uid": pod["metadata"]["uid"]}})
+                                               "preconditions": {"uid": pod["metadata"]["uid"]}})
 
 
 def path_of(pod):

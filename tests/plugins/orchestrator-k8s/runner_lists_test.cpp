@@ -102,6 +102,30 @@ TEST_CASE("runner lists: nobody waits for another's list longer than to the own 
   CHECK(has(lists.of("c", in(20s), server.list()), "c"));
 }
 
+TEST_CASE("runner lists: who may wait longest asks for all") {
+  Server server;
+  k8s::RunnerLists lists;
+  auto first = std::async(std::launch::async, [&] { return lists.of("a", in(20s), server.list()); });
+  server.wait_for_call(1);
+  std::string who;
+  const auto told = [&](const std::string& name) -> k8s::RunnerLists::List {
+    return [&who, name, list = server.list()](const std::set<std::string>& vms) {
+      who = name;
+      return list(vms);
+    };
+  };
+  std::vector<std::future<Result<std::vector<Object>>>> later;
+  std::size_t waiting = 0;
+  for (const auto& [name, limit] : std::vector<std::pair<std::string, Duration>>{{"b", 19s}, {"c", 40s}, {"d", 20s}}) {
+    later.push_back(std::async(std::launch::async, [&, name = name, limit = limit] { return lists.of(name, in(limit), told(name)); }));
+    wait_for(lists, ++waiting);
+  }
+  server.allow(100);
+  for (auto& each : later) CHECK(each.get().ok());
+  CHECK(who == "c");
+  CHECK(server.asked.size() == 2);
+}
+
 TEST_CASE("runner lists: a list that fails fails for those whom it was for, and not for the next") {
   Server server;
   k8s::RunnerLists lists;
